@@ -1,0 +1,187 @@
+"""The command line: parse and call. Heavy imports wait until a command runs, so `--help` is quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from resample_ct.errors import ResampleCTError
+
+_METHOD_NAMES = ("resample", "fbp", "cgls", "sirt", "tv")
+_FILTERS = ("ramp", "hann", "shepp-logan", "cosine")
+
+
+class _Commands(click.Group):
+    """Turns the errors a user can put right into one line and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ResampleCTError as error:
+            raise click.ClickException(str(error)) from None
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "fine-tune"])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name == "fine-tune":
+            from fine_tune.cli import fine_tune
+
+            return fine_tune
+        return super().get_command(ctx, name)
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="resample-ct")
+def main() -> None:
+    """Sparse-view CT reconstruction with a latent diffusion prior. Research only."""
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    from resample_ct.errors import OptionError
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise OptionError(
+            f"--device {device}: not usable on this machine, expected cpu, or cuda with a GPU"
+        ) from None
+
+
+@main.command()
+@click.argument("study", type=click.Path(exists=True, path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New HDF5 file.")
+@click.option("--angles", default=25, show_default=True, type=click.IntRange(2))
+@click.option("--noise", default="gaussian:0.01", show_default=True)
+@click.option("--slices", help="10:20, 3,7,9 or one number, counted from 0 along the normal.")
+@click.option("--series", help="SeriesInstanceUID, where the study holds several.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--device", default="cpu", show_default=True)
+def simulate(
+    study: Path,
+    out: Path,
+    angles: int,
+    noise: str,
+    slices: str | None,
+    series: str | None,
+    seed: int,
+    device: str,
+) -> None:
+    """Simulate parallel-beam sinograms of STUDY and save them."""
+    from resample_ct import measure
+    from resample_ct.io.study import read_study
+    from resample_ct.physics.sinogram_file import write_sinogram
+    from resample_ct.units import Window
+
+    _check_device(device)
+    whole = read_study(study, series)
+    indices = measure.parse_slices(slices, len(whole.volume.hu))
+    sinogram, _ = measure.simulate(
+        whole.select(indices), indices, angles, noise, seed, Window(), device
+    )
+    write_sinogram(sinogram, out)
+    for note in whole.notes:
+        click.echo(f"note: {note}", err=True)
+    click.echo(f"{out}: {len(indices)} sinograms of {angles} views, noise {noise}")
+
+
+@main.command()
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New output folder.")
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    default=("fbp", "resample"),
+    show_default=True,
+    type=click.Choice(_METHOD_NAMES),
+    help="Repeat for several.",
+)
+@click.option(
+    "--preset",
+    default="balanced",
+    show_default=True,
+    type=click.Choice(("paper", "balanced", "fast")),
+)
+@click.option("--set", "overrides", multiple=True, help="A ReSample setting, as gamma=40; repeats.")
+@click.option("--angles", default=25, show_default=True, type=click.IntRange(2))
+@click.option("--noise", default="gaussian:0.01", show_default=True)
+@click.option("--sigma", type=float, help="Noise of a measured sinogram that does not state it.")
+@click.option("--slices", help="10:20, 3,7,9 or one number, counted from 0 along the normal.")
+@click.option("--series", help="SeriesInstanceUID, where the study holds several.")
+@click.option("--prior", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
+@click.option("--filter", "fbp_filter", default="ramp", type=click.Choice(_FILTERS))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--batch", default=4, show_default=True, type=click.IntRange(1))
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
+def reconstruct(
+    source: Path,
+    out: Path,
+    methods: tuple[str, ...],
+    preset: str,
+    overrides: tuple[str, ...],
+    angles: int,
+    noise: str,
+    sigma: float | None,
+    slices: str | None,
+    series: str | None,
+    prior: Path | None,
+    fbp_filter: str,
+    seed: int,
+    batch: int,
+    device: str,
+    resume: bool,
+) -> None:
+    """Reconstruct SOURCE: a study (whose sinograms are simulated) or a sinogram file."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from resample_ct import pipeline
+    from resample_ct.progress import progress_bar
+    from resample_ct.reconstruct.resample import settings_from
+    from resample_ct.report import summary
+
+    _check_device(device)
+    job = pipeline.Job(
+        source=source,
+        out=out,
+        methods=tuple(dict.fromkeys(methods)),
+        n_angles=angles,
+        noise=noise,
+        sigma=sigma,
+        slices=slices,
+        series=series,
+        seed=seed,
+        batch=batch,
+        device=device,
+        prior=prior,
+        preset=preset,
+        settings=settings_from(preset, overrides),
+        fbp_filter=fbp_filter,
+    )
+    with progress_bar() as progress:
+        notes = pipeline.reconstruct(job, resume, progress)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    table = Table("method", "PSNR (dB)", "SSIM", "RMSE (HU)", "residual", "s / slice")
+    for row in summary(json.loads((out / "metrics.json").read_text())):
+        table.add_row(*row)
+    Console(width=110).print(table)
+    click.echo(f"{out}: dicom/, NIfTI, montage.png, metrics.json, run.json. Research only.")
+
+
+@main.command()
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option("--series", help="SeriesInstanceUID, where the study holds several.")
+def info(source: Path, series: str | None) -> None:
+    """Say what SOURCE is: a study, a sinogram file or a prior's bundle."""
+    from resample_ct.describe import describe
+
+    for key, value in describe(source, series).items():
+        click.echo(f"{key}: {value}")

@@ -1,0 +1,1 @@
+"""Study in, study out: DICOM and NIfTI; knows no sinogram and no network."""

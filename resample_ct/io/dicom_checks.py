@@ -1,0 +1,155 @@
+"""What a CT slice must hold before it is read, and what slices of one series must share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from resample_ct.errors import StudyError
+from resample_ct.io.sources import SourceFile
+from resample_ct.volume import SPACING_TOLERANCE, Grid
+
+_COSINE_TOLERANCE = 1e-4
+_MM_TOLERANCE = 1e-3
+# The defined terms (PS3.3 C.11.1.1.2) that are no HU: dual-energy and density maps. Scanners also
+# write "US" or terms of their own where they mean HU, so only these are refused.
+_OTHER_QUANTITIES = ("OD", "MGML", "Z_EFF", "ED", "EDW", "PCT")
+
+NamedHeader = tuple[SourceFile, Dataset]
+
+
+def _tag(keyword: str) -> str:
+    """Keyword and number, as `Rows (0028,0010)`."""
+    number = Tag(tag_for_keyword(keyword) or 0)
+    return f"{keyword} ({number.group:04X},{number.element:04X})"
+
+
+def refuse(file: SourceFile, keyword: str, found: Any, expected: str, remedy: str) -> StudyError:
+    """The error that names file, tag, what was found, what was expected and what to do."""
+    return StudyError(f"{file.name}: {_tag(keyword)}: found {found}, expected {expected}; {remedy}")
+
+
+def required_numbers(file: SourceFile, header: Dataset, keyword: str, count: int) -> np.ndarray:
+    """A tag's `count` finite numbers. Raises StudyError where it holds anything else."""
+    value = header.get(keyword)
+    values = [] if value is None else [value] if count == 1 else list(np.atleast_1d(value))
+    try:
+        numbers = np.array([float(v) for v in values])
+    except (TypeError, ValueError):
+        numbers = np.array([])
+    if len(numbers) != count or not np.isfinite(numbers).all():
+        raise refuse(
+            file,
+            keyword,
+            "nothing" if value is None else str(value),
+            f"{count} finite number{'s' if count > 1 else ''}",
+            "export the series again with its image attributes",
+        )
+    return numbers
+
+
+def check_image(file: SourceFile, header: Dataset) -> None:
+    """Refuse colour, inverted, unscaled or non-HU images and impossible geometry."""
+    samples = header.get("SamplesPerPixel", 1)
+    photometric = header.get("PhotometricInterpretation")
+    if samples != 1 or photometric != "MONOCHROME2":
+        keyword = "SamplesPerPixel" if samples != 1 else "PhotometricInterpretation"
+        raise refuse(
+            file,
+            keyword,
+            samples if samples != 1 else photometric,
+            "one sample of MONOCHROME2",
+            "leave colour and inverted images out",
+        )
+    slope = required_numbers(file, header, "RescaleSlope", 1)[0]
+    if slope == 0:
+        raise refuse(file, "RescaleSlope", slope, "a number other than 0", "export it again")
+    required_numbers(file, header, "RescaleIntercept", 1)
+    kind = header.get("RescaleType")
+    if kind in _OTHER_QUANTITIES:
+        raise refuse(file, "RescaleType", kind, "HU", "choose a series in Hounsfield units")
+    spacing = required_numbers(file, header, "PixelSpacing", 2)
+    if (spacing <= 0).any():
+        raise refuse(file, "PixelSpacing", spacing.tolist(), "positive mm", "export it again")
+    required_numbers(file, header, "ImagePositionPatient", 3)
+    cosines = required_numbers(file, header, "ImageOrientationPatient", 6)
+    row, column = cosines[:3], cosines[3:]
+    lengths = np.linalg.norm(row), np.linalg.norm(column)
+    if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(row @ column)) > 1e-3:
+        raise refuse(
+            file,
+            "ImageOrientationPatient",
+            cosines.tolist(),
+            "two unit vectors at right angles",
+            "export the series again",
+        )
+
+
+def check_same_geometry(first: NamedHeader, other: NamedHeader) -> None:
+    """Refuse a series whose slices differ in matrix, spacing, orientation or patient."""
+    (_, reference), (file, header) = first, other
+    for keyword, tolerance in (
+        ("Rows", 0.0),
+        ("Columns", 0.0),
+        ("PixelSpacing", _MM_TOLERANCE),
+        ("ImageOrientationPatient", _COSINE_TOLERANCE),
+    ):
+        expected, found = (np.atleast_1d(h[keyword].value).astype(float) for h in (reference, header))
+        if np.abs(found - expected).max() > tolerance:
+            raise refuse(
+                file,
+                keyword,
+                header[keyword].value,
+                f"{reference[keyword].value} as in {first[0].name}",
+                "separate the two stacks",
+            )
+    for keyword in ("PatientID", "StudyInstanceUID", "FrameOfReferenceUID", "RescaleType"):
+        if header.get(keyword) != reference.get(keyword):
+            raise refuse(
+                file,
+                keyword,
+                header.get(keyword),
+                f"the same as in {first[0].name}",
+                "separate the two",
+            )
+
+
+def check_spacing(grid: Grid, ordered: Sequence[NamedHeader]) -> list[str]:
+    """Refuse duplicate and missing slices; note uneven spacing and tilt, which are kept as they are.
+
+    A gap that is a multiple of the usual one means missing slices, unless the instance numbers go
+    on without a break: then the scan was planned so.
+    """
+    notes = []
+    gaps = grid.gaps_mm
+    if len(gaps):
+        usual = float(np.median(gaps))
+        for index, gap in enumerate(gaps):
+            (before, header), (after, following) = ordered[index], ordered[index + 1]
+            if gap <= SPACING_TOLERANCE * usual or gap < 1e-4:
+                raise StudyError(
+                    f"{after.name}: ImagePositionPatient (0020,0032): found the position of "
+                    f"{before.name}, expected one slice a position; remove one of the two"
+                )
+            times = round(gap / usual)
+            whole = times >= 2 and abs(gap - times * usual) <= SPACING_TOLERANCE * usual * times
+            step = abs(int(following.get("InstanceNumber") or 0) - int(header.get("InstanceNumber") or 0))
+            if whole and step != 1:
+                raise StudyError(
+                    f"{after.name}: ImagePositionPatient (0020,0032): found a gap of {gap:.4g} mm "
+                    f"after {before.name}, expected {usual:.4g} mm; add the {times - 1} missing "
+                    "slices, or reconstruct the two parts one by one"
+                )
+        if np.abs(gaps - usual).max() > SPACING_TOLERANCE * usual:
+            notes.append(
+                f"uneven spacing of {gaps.min():.4g} to {gaps.max():.4g} mm kept slice by slice"
+            )
+    step = grid.slice_step
+    if np.linalg.norm(np.cross(step, grid.normal)) > SPACING_TOLERANCE * np.linalg.norm(step):
+        notes.append("slices are sheared (gantry tilt); the geometry is kept as it is")
+    return notes

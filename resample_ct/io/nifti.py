@@ -1,0 +1,164 @@
+"""NIfTI in and out. NIfTI is RAS+ and (column, row, slice); everything here is LPS and (slice, row, column)."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+
+from resample_ct.errors import StudyError
+from resample_ct.io.study import SlicePixels, Study
+from resample_ct.volume import Grid, Volume
+
+_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_SUFFIXES = (".nii", ".nii.gz")
+
+
+def is_nifti(path: Path) -> bool:
+    """Whether the path is named as a NIfTI file."""
+    return path.is_file() and path.name.lower().endswith(_SUFFIXES)
+
+
+def _to_lps_axes(image: nib.Nifti1Image) -> nib.Nifti1Image:
+    """Flip and reorder axes, without resampling, so that they run nearest to L, P and S."""
+    current = nib.orientations.io_orientation(image.affine)
+    wanted = nib.orientations.axcodes2ornt(("L", "P", "S"))
+    return image.as_reoriented(nib.orientations.ornt_transform(current, wanted))
+
+
+def _grid(path: Path, affine_ras: np.ndarray, shape: tuple[int, ...]) -> Grid:
+    affine = _RAS_TO_LPS @ affine_ras
+    columns, rows, slices = shape
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or (lengths <= 0).any():
+        raise StudyError(
+            f"{path}: affine: found {affine_ras.tolist()}, expected finite, non-zero voxel axes; "
+            "repair the header"
+        )
+    row, column = affine[:3, 0] / lengths[0], affine[:3, 1] / lengths[1]
+    if abs(row @ column) > 1e-3:
+        raise StudyError(
+            f"{path}: affine: found in-plane axes that are not at right angles, expected "
+            "rectangular pixels; resample the volume first"
+        )
+    return Grid(
+        positions=affine[:3, 3] + np.arange(slices)[:, None] * affine[:3, 2],
+        row_direction=row,
+        column_direction=column,
+        spacing_mm=(float(lengths[1]), float(lengths[0])),
+        rows=rows,
+        columns=columns,
+        thickness_mm=float(lengths[2]),
+    )
+
+
+def read_nifti(path: Path) -> Study:
+    """Read a NIfTI CT volume in HU.
+
+    Axes are flipped and reordered, never resampled, to run along L, P, S as in an axial DICOM
+    series; the affine follows, so every voxel keeps its place.
+
+    Raises:
+        StudyError: truncated file, not 3-D, not plain numbers, non-finite voxels, units not mm.
+    """
+    try:
+        image = nib.load(path)
+        if not isinstance(image, nib.Nifti1Image):
+            raise StudyError(f"{path}: not NIfTI, expected .nii or .nii.gz")
+        shape = image.shape
+        if len(shape) == 4 and shape[3] == 1:
+            image = image.slicer[..., 0]
+        if len(image.shape) != 3 or image.get_data_dtype().kind not in "iuf":
+            raise StudyError(
+                f"{path}: dim: found {shape} of {image.get_data_dtype()}, expected one 3-D volume "
+                "of HU; extract one volume first"
+            )
+        units = image.header.get_xyzt_units()[0]
+        if units not in ("mm", "unknown"):
+            raise StudyError(f"{path}: xyzt_units: found {units}, expected mm; convert the header")
+        image = _to_lps_axes(image)
+        hu = np.asarray(image.dataobj, dtype=np.float32)
+    except (OSError, EOFError, zlib.error, gzip.BadGzipFile, ImageFileError, HeaderDataError, ValueError) as error:
+        raise StudyError(
+            f"{path}: cannot be read ({error}), expected a whole NIfTI file; copy it again"
+        ) from None
+    if not np.isfinite(hu).all():
+        where = [int(v) for v in np.argwhere(~np.isfinite(hu))[0]]
+        raise StudyError(
+            f"{path}: found a non-finite value at voxel {where}, expected HU; repair the volume"
+        )
+    grid = _grid(path, image.affine, hu.shape)
+    notes = [] if hu.min() < -500 else [f"lowest value is {hu.min():g}, no air: is it in HU?"]
+    # A slice at a time, so that a copy in slice order is never made of the whole.
+    return Study(
+        name=path.name,
+        grid=grid,
+        headers=(),
+        load=lambda index: SlicePixels.of(np.ascontiguousarray(hu[:, :, index].T)),
+        order=tuple(range(len(grid))),
+        notes=tuple(notes),
+    )
+
+
+def _evenly_spaced(volume: Volume) -> Volume:
+    """Linear interpolation along the stack to its smallest gap: NIfTI has one step for all slices."""
+    grid = volume.grid
+    place = np.concatenate([[0.0], np.cumsum(grid.gaps_mm)])
+    count = int(np.floor(place[-1] / grid.gaps_mm.min() + 1e-3)) + 1
+    wanted = np.arange(count) * grid.gaps_mm.min()
+    wanted[-1] = min(wanted[-1], place[-1])
+    lower = np.clip(np.searchsorted(place, wanted, side="right") - 1, 0, len(place) - 2)
+    share = ((wanted - place[lower]) / np.diff(place)[lower]).astype(np.float32)
+    hu = np.stack([(1 - s) * volume.hu[i] + s * volume.hu[i + 1] for i, s in zip(lower, share, strict=True)])
+    positions = np.stack([np.interp(wanted, place, grid.positions[:, axis]) for axis in range(3)], axis=1)
+    return Volume(hu, Grid(positions, *_rest(grid)))
+
+
+def _rest(grid: Grid) -> tuple[np.ndarray, np.ndarray, tuple[float, float], int, int, float]:
+    return (
+        grid.row_direction,
+        grid.column_direction,
+        grid.spacing_mm,
+        grid.rows,
+        grid.columns,
+        grid.thickness_mm,
+    )
+
+
+def write_nifti(volume: Volume, path: Path, description: str = "") -> None:
+    """Write HU with the right affine, in float32 (int16 where every value is whole).
+
+    An unevenly spaced stack is interpolated to even spacing, as dcm2niix does; the DICOM series
+    keeps the slices as they are. A tilted stack keeps its shear in the sform.
+
+    Args:
+        volume: what to write.
+        path: new file ending in .nii or .nii.gz.
+        description: at most 79 characters for the header.
+
+    Raises:
+        StudyError: the file exists.
+    """
+    if path.exists():
+        raise StudyError(f"{path}: exists, expected a new file; name another one")
+    if not volume.grid.is_even:
+        volume = _evenly_spaced(volume)
+    hu = volume.hu
+    if np.array_equal(hu, np.rint(hu)) and hu.min() >= -32768 and hu.max() <= 32767:
+        hu = hu.astype(np.int16)
+    affine = _RAS_TO_LPS @ volume.grid.affine
+    image = nib.Nifti1Image(hu.transpose(2, 1, 0), affine, dtype=hu.dtype)
+    sheared = abs(volume.grid.slice_step @ volume.grid.normal) < 0.9999 * np.linalg.norm(
+        volume.grid.slice_step
+    )
+    # The qform has no shear, so a tilted stack must not carry one.
+    image.set_qform(affine, code=0 if sheared else 1)
+    image.set_sform(affine, code=1)
+    image.header.set_xyzt_units("mm", "sec")
+    image.header["descrip"] = description.encode("ascii", "replace")[:79]
+    nib.save(image, path)

@@ -1,0 +1,106 @@
+"""A CT study: where its slices lie, what its headers say, and its voxels on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from resample_ct.volume import AIR_HU, Grid, Volume
+
+# Below this a scanner means "outside the field of view", whatever its padding value.
+_LOWEST_HU = -1024.0
+
+
+@dataclass(frozen=True)
+class SlicePixels:
+    """One slice as the source has it.
+
+    Attributes:
+        hu: (row, column) float32, exactly the source's rescaled values.
+        padding: (row, column) bool, True outside the scanner's field of view.
+    """
+
+    hu: np.ndarray
+    padding: np.ndarray
+
+    @staticmethod
+    def of(hu: np.ndarray, padding: np.ndarray | None = None) -> SlicePixels:
+        """Mark what lies below -1024 HU as padding too."""
+        below = hu < _LOWEST_HU
+        return SlicePixels(hu, below if padding is None else below | padding)
+
+
+@dataclass(frozen=True)
+class Study:
+    """One series. Voxels are read anew at each call, so a long study needs no more memory.
+
+    Attributes:
+        name: what reports call it: file or series description, without patient data.
+        grid: geometry of the slices, ascending along the normal.
+        headers: the source instances without pixels, one a slice; empty for NIfTI.
+        load: reads one slice by its place in `order`.
+        order: place of each slice in the source.
+        notes: what was left out or found odd, for the user.
+    """
+
+    name: str
+    grid: Grid
+    headers: tuple[Dataset, ...]
+    load: Callable[[int], SlicePixels]
+    order: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Number of slices."""
+        return len(self.order)
+
+    @property
+    def uid(self) -> str:
+        """SeriesInstanceUID, empty when the source is no DICOM."""
+        return str(self.headers[0].SeriesInstanceUID) if self.headers else ""
+
+    def select(self, indices: Sequence[int]) -> Study:
+        """The same study with the slices at `indices` only."""
+        return replace(
+            self,
+            grid=self.grid.select(indices),
+            headers=tuple(self.headers[i] for i in indices) if self.headers else (),
+            order=tuple(self.order[i] for i in indices),
+        )
+
+    def pixels(self, index: int) -> SlicePixels:
+        """One slice as the source has it. Raises StudyError when it cannot be decoded."""
+        return self.load(self.order[index])
+
+    @cached_property
+    def volume(self) -> Volume:
+        """All slices in HU, padding replaced by air; held while this object lives."""
+        shape = (len(self), self.grid.rows, self.grid.columns)
+        hu = np.empty(shape, np.float32)
+        for index in range(len(self)):
+            pixels = self.pixels(index)
+            hu[index] = np.where(pixels.padding, np.float32(AIR_HU), pixels.hu)
+        return Volume(hu=hu, grid=self.grid)
+
+
+def read_study(source: Path | Sequence[Path], series: str | None = None) -> Study:
+    """Read a CT study from a folder, file list or zip of DICOM, or from one NIfTI file.
+
+    Args:
+        source: where it is.
+        series: SeriesInstanceUID to choose where several are found.
+
+    Raises:
+        StudyError: naming the file and tag, what was found, what was expected and what to do.
+    """
+    from resample_ct.io.dicom_read import read_dicom
+    from resample_ct.io.nifti import is_nifti, read_nifti
+
+    if isinstance(source, Path) and is_nifti(source):
+        return read_nifti(source)
+    return read_dicom(source, series)

@@ -1,0 +1,51 @@
+"""PSNR, SSIM and HU error of a slice; the data range is the window, so slices compare across studies."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from resample_ct.units import Window
+
+
+@dataclass(frozen=True)
+class SliceMetrics:
+    """One slice by one method; psnr, ssim and rmse_hu are None without a truth to compare with."""
+
+    method: str
+    study: str
+    slice: int
+    psnr: float | None
+    ssim: float | None
+    rmse_hu: float | None
+    residual: float
+    seconds: float
+
+    def record(self) -> dict[str, Any]:
+        """The keys and values of metrics.json."""
+        return asdict(self)
+
+
+def compare(
+    image: torch.Tensor, truth: torch.Tensor, window: Window
+) -> list[tuple[float, float, float]]:
+    """PSNR in dB, SSIM and RMSE in HU of each slice.
+
+    Args:
+        image: (B, 1, H, W) relative attenuation, clipped here to the window as the truth is.
+        truth: the same shape, in [0, 1].
+        window: its width in HU scales the RMSE.
+    """
+    image = image.clamp(0.0, 1.0)
+    mse = (image - truth).square().mean(dim=(1, 2, 3))
+    similarity = structural_similarity_index_measure(
+        image, truth, data_range=1.0, reduction="none"
+    )
+    assert isinstance(similarity, torch.Tensor)
+    return [
+        (float(-10 * m.log10()), float(s), float(m.sqrt() * window.width))
+        for m, s in zip(mse, similarity.reshape(-1), strict=True)
+    ]

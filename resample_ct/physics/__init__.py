@@ -1,0 +1,1 @@
+"""Slice to sinogram: geometry, projector, noise; knows no DICOM and no network."""

@@ -1,0 +1,18 @@
+"""Which projector a device gets: torch-radon's on CUDA where it is installed, else the sparse one."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.parallel import sparse_projector
+from resample_ct.physics.projector import Projector
+
+
+def make_projector(geometry: ParallelBeam, device: str = "cpu") -> Projector:
+    """The Radon transform of `geometry` on `device`; the same operator, whatever computes it."""
+    if device.startswith("cuda") and find_spec("torch_radon") is not None:
+        from resample_ct.physics.torch_radon_backend import TorchRadonProjector
+
+        return TorchRadonProjector(geometry, device)
+    return sparse_projector(geometry, device)

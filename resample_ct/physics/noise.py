@@ -1,0 +1,133 @@
+"""Measurement noise on a sinogram, each slice from its own generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from resample_ct.errors import OptionError
+from resample_ct.units import Window
+
+MU_WATER_PER_MM = 0.0192
+
+
+class NoiseModel(Protocol):
+    """What corrupts a clean sinogram (B, 1, angle, detector)."""
+
+    def apply(self, clean: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
+        """The noisy sinogram; slice b draws from generator b."""
+        ...
+
+    def variance(self, clean: torch.Tensor) -> torch.Tensor:
+        """Noise variance of every ray, in the shape of `clean`."""
+        ...
+
+
+def _normal(like: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    drawn = [torch.randn(like.shape[1:], generator=g) for g in generators]
+    return torch.stack(drawn).to(like)
+
+
+@dataclass(frozen=True)
+class NoNoise:
+    """The clean sinogram."""
+
+    def apply(self, clean: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
+        """See `NoiseModel`."""
+        return clean
+
+    def variance(self, clean: torch.Tensor) -> torch.Tensor:
+        """See `NoiseModel`."""
+        return torch.zeros_like(clean)
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """y = A x + sigma_y n (paper section 4).
+
+    Attributes:
+        sigma: standard deviation.
+        relative: whether sigma is a share of each sinogram's maximum. The paper never states its
+            sinograms' scale; False reads sigma literally, in the units of a unit-pixel projector.
+    """
+
+    sigma: float
+    relative: bool = False
+
+    def _sigma(self, clean: torch.Tensor) -> torch.Tensor:
+        scale = clean.amax(dim=(1, 2, 3), keepdim=True) if self.relative else torch.ones(())
+        return self.sigma * scale.to(clean)
+
+    def apply(self, clean: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
+        """See `NoiseModel`."""
+        return clean + self._sigma(clean) * _normal(clean, generators)
+
+    def variance(self, clean: torch.Tensor) -> torch.Tensor:
+        """See `NoiseModel`."""
+        return self._sigma(clean).square().expand_as(clean)
+
+
+@dataclass(frozen=True)
+class PoissonNoise:
+    """Photon counting: counts ~ Poisson(I0 exp(-p)), y = -ln(counts / I0), in our units.
+
+    Attributes:
+        photons: I0, photons per unattenuated ray.
+        attenuation_per_unit: p per unit of the sinogram, see `attenuation_per_unit`.
+    """
+
+    photons: float
+    attenuation_per_unit: float
+
+    def apply(self, clean: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
+        """See `NoiseModel`; a ray with no photon left counts one."""
+        expected = self.photons * torch.exp(-clean.double() * self.attenuation_per_unit)
+        counts = torch.stack(
+            [torch.poisson(e.cpu(), generator=g) for e, g in zip(expected, generators, strict=True)]
+        )
+        noisy = -torch.log(counts.clamp(min=1.0) / self.photons) / self.attenuation_per_unit
+        return noisy.to(clean)
+
+    def variance(self, clean: torch.Tensor) -> torch.Tensor:
+        """See `NoiseModel`: var(ln counts) = 1 / counts."""
+        photons = self.photons * torch.exp(-clean * self.attenuation_per_unit)
+        return 1.0 / (photons.clamp(min=1.0) * self.attenuation_per_unit**2)
+
+
+def attenuation_per_unit(pixel_mm: float, window: Window, mu_water: float = MU_WATER_PER_MM) -> float:
+    """What one unit of our sinograms is in -ln(I / I0).
+
+    A relative attenuation of 1 is `window.width` HU above air, that is width / 1000 times water's.
+    """
+    return mu_water * window.width / 1000.0 * pixel_mm
+
+
+def parse_noise(text: str, pixel_mm: float, window: Window) -> NoiseModel:
+    """`gaussian:0.01`, `gaussian:1%` (of each sinogram's maximum), `poisson:1e5` or `none`.
+
+    Args:
+        text: the option as given.
+        pixel_mm: pixel size, which the photon model needs.
+        window: HU window that the attenuation is relative to.
+
+    Raises:
+        OptionError: anything else, or a number that is not positive and finite.
+    """
+    kind, _, value = text.partition(":")
+    if kind == "none" and not value:
+        return NoNoise()
+    relative = kind == "gaussian" and value.endswith("%")
+    try:
+        number = float(value.removesuffix("%") if relative else value)
+    except ValueError:
+        number = float("nan")
+    if kind in ("gaussian", "poisson") and 0 < number < float("inf"):
+        if kind == "poisson":
+            return PoissonNoise(number, attenuation_per_unit(pixel_mm, window))
+        return GaussianNoise(number / 100 if relative else number, relative)
+    raise OptionError(
+        f"--noise {text}: not understood, expected gaussian:0.01, gaussian:1%, poisson:1e5 or none"
+    )

@@ -1,0 +1,85 @@
+"""A linear operator with its exact adjoint, which is also its gradient."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+
+
+class LinearOperator(ABC):
+    """A(x) and A.T(y) on batches (B, 1, *shape).
+
+    A.T.T is A, and back-propagation through A(x) applies A.T exactly, so that a gradient is never a
+    second approximation of the physics.
+    """
+
+    @property
+    @abstractmethod
+    def domain_shape(self) -> tuple[int, int]:
+        """Shape of x without batch and channel."""
+
+    @property
+    @abstractmethod
+    def range_shape(self) -> tuple[int, int]:
+        """Shape of A(x) without batch and channel."""
+
+    @abstractmethod
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """A x for (B, 1, *domain_shape), outside autograd."""
+
+    @abstractmethod
+    def adjoint(self, y: torch.Tensor) -> torch.Tensor:
+        """A^T y for (B, 1, *range_shape), outside autograd."""
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """A x with autograd. Raises ValueError for a tensor of another shape."""
+        expected = (1, *self.domain_shape)
+        if x.dim() != 4 or tuple(x.shape[1:]) != expected:
+            raise ValueError(
+                f"{type(self).__name__}: found shape {tuple(x.shape)}, expected (B, "
+                f"{', '.join(map(str, expected))})"
+            )
+        result: torch.Tensor = _Apply.apply(self, x)
+        return result
+
+    @property
+    def T(self) -> LinearOperator:  # noqa: N802
+        """The adjoint as an operator of its own."""
+        return _Adjoint(self)
+
+
+class _Adjoint(LinearOperator):
+    def __init__(self, operator: LinearOperator) -> None:
+        self._operator = operator
+
+    @property
+    def domain_shape(self) -> tuple[int, int]:
+        return self._operator.range_shape
+
+    @property
+    def range_shape(self) -> tuple[int, int]:
+        return self._operator.domain_shape
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self._operator.adjoint(x)
+
+    def adjoint(self, y: torch.Tensor) -> torch.Tensor:
+        return self._operator.forward(y)
+
+    @property
+    def T(self) -> LinearOperator:  # noqa: N802
+        return self._operator
+
+
+class _Apply(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, operator: LinearOperator, x: torch.Tensor) -> torch.Tensor:  # noqa: ANN401
+        ctx.operator = operator
+        return operator.forward(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, torch.Tensor]:  # noqa: ANN401
+        # Through the operator again, so that second derivatives exist too.
+        return None, _Apply.apply(ctx.operator.T, gradients[0])

@@ -1,0 +1,1 @@
+"""Sinogram to slice: every method behind one `Reconstructor`; knows no DICOM."""

@@ -1,0 +1,34 @@
+"""What every reconstruction method takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from resample_ct.physics.operator import LinearOperator
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What the scanner gave: y (B, 1, angle, detector), its operator and its mean noise variance."""
+
+    operator: LinearOperator
+    sinogram: torch.Tensor
+    noise_variance: float
+
+    def residual(self, image: torch.Tensor) -> torch.Tensor:
+        """Mean squared data residual of each slice, shape (B,)."""
+        return (self.operator(image) - self.sinogram).square().mean(dim=(1, 2, 3))
+
+
+class Reconstructor(Protocol):
+    """A method: settings in the constructor, the problem in the call."""
+
+    def __call__(
+        self, measurement: Measurement, generators: Sequence[torch.Generator]
+    ) -> torch.Tensor:
+        """Image (B, 1, H, W) of relative attenuation; one generator a slice for its random numbers."""
+        ...

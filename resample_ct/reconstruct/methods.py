@@ -1,0 +1,47 @@
+"""The one list of methods: a name, and how it is built from what the command was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from resample_ct.errors import OptionError
+from resample_ct.prior.latent import LatentPrior
+from resample_ct.reconstruct.base import Reconstructor
+from resample_ct.reconstruct.classical import CGLS, FBP, SIRT, TV
+from resample_ct.reconstruct.resample import PRESETS, ReSample, ReSampleSettings
+
+
+@dataclass(frozen=True)
+class MethodOptions:
+    """What a method may be built from."""
+
+    prior: LatentPrior | None
+    resample: ReSampleSettings = PRESETS["balanced"]
+    fbp_filter: str = "ramp"
+
+
+def _resample(options: MethodOptions) -> Reconstructor:
+    if options.prior is None:
+        raise OptionError("--method resample: no prior, expected a bundle; give --prior")
+    return ReSample(options.prior, options.resample)
+
+
+METHODS: dict[str, Callable[[MethodOptions], Reconstructor]] = {
+    "fbp": lambda options: FBP(options.fbp_filter),
+    "cgls": lambda options: CGLS(),
+    "sirt": lambda options: SIRT(),
+    "tv": lambda options: TV(),
+    "resample": _resample,
+}
+NEEDS_PRIOR = frozenset({"resample"})
+
+
+def build_methods(names: Iterable[str], options: MethodOptions) -> dict[str, Reconstructor]:
+    """Methods by name, in the order asked for; OptionError names an unknown one."""
+    built = {}
+    for name in names:
+        if name not in METHODS:
+            raise OptionError(f"--method {name}: unknown, expected one of {', '.join(METHODS)}")
+        built[name] = METHODS[name](options)
+    return built

@@ -1,0 +1,81 @@
+"""What a person reads afterwards: the table of figures and the montage."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from resample_ct.units import Window
+
+_COLUMNS = ("psnr", "ssim", "rmse_hu", "residual", "seconds")
+# Soft tissue and lung both show in this window; errors in the range that a reader would notice.
+_DISPLAY_HU = (-1000.0, 500.0)
+_ERROR_HU = 200.0
+
+
+def write_tables(records: Sequence[dict[str, Any]], folder: Path) -> None:
+    """Write metrics.json and metrics.csv, a record for each method and slice."""
+    (folder / "metrics.json").write_text(json.dumps(list(records), indent=1) + "\n")
+    with (folder / "metrics.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(records[0]))
+        writer.writeheader()
+        writer.writerows(records)
+
+
+def summary(records: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Rows of the printed table: method, then mean and standard deviation of each figure."""
+    rows = []
+    for method in dict.fromkeys(r["method"] for r in records):
+        row = [method]
+        for column in _COLUMNS:
+            values = [r[column] for r in records if r["method"] == method]
+            if any(v is None for v in values):
+                row.append("-")
+            else:
+                row.append(f"{fmean(values):.4g} ± {pstdev(values):.2g}")
+        rows.append(tuple(row))
+    return rows
+
+
+def write_montage(
+    truth: np.ndarray | None,
+    images: dict[str, np.ndarray],
+    indices: Sequence[int],
+    window: Window,
+    path: Path,
+    most: int = 4,
+) -> None:
+    """Draw up to `most` slices: truth and methods, and below them the error maps in HU."""
+    matplotlib.use("Agg")
+    chosen = np.unique(np.linspace(0, len(indices) - 1, min(most, len(indices))).astype(int))
+    columns = ([] if truth is None else [("truth", truth)]) + list(images.items())
+    per_slice = 1 if truth is None else 2
+    shape = (per_slice * len(chosen), len(columns))
+    figure = Figure(figsize=(2.6 * shape[1], 2.7 * shape[0]), facecolor="black")
+    axes = figure.subplots(*shape, squeeze=False)
+    for row, slice_row in enumerate(chosen):
+        for column, (name, stack) in enumerate(columns):
+            axis = axes[per_slice * row, column]
+            low, high = _DISPLAY_HU
+            axis.imshow(window.to_hu(stack[slice_row]), cmap="gray", vmin=low, vmax=high)
+            axis.set_title(f"{name}, slice {indices[slice_row]}", color="white", fontsize=8)
+            if truth is None:
+                continue
+            error = window.width * (stack[slice_row] - truth[slice_row])
+            axis = axes[per_slice * row + 1, column]
+            if name != "truth":
+                axis.imshow(error, cmap="RdBu_r", vmin=-_ERROR_HU, vmax=_ERROR_HU)
+                axis.set_title(f"error ±{_ERROR_HU:.0f} HU", color="white", fontsize=8)
+    for axis in axes.flat:
+        axis.axis("off")
+    figure.suptitle("Derived by ReSample-CT. Research only.", color="white", fontsize=9)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)

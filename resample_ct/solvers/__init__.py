@@ -1,0 +1,1 @@
+"""Functions f(A, y, ...) that need no training: the floor that a learned method must beat."""

@@ -1,0 +1,88 @@
+"""Conjugate gradients: least squares, and the two pixel-space data-consistency steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from resample_ct.physics.operator import LinearOperator
+
+
+def _dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Inner product of each slice, shaped to multiply it."""
+    return (a * b).sum(dim=(1, 2, 3), keepdim=True)
+
+
+def conjugate_gradient(
+    apply: Callable[[torch.Tensor], torch.Tensor], b: torch.Tensor, iterations: int
+) -> torch.Tensor:
+    """Solve M x = b for a symmetric positive semi-definite M, from zero, each slice on its own.
+
+    A slice whose residual has vanished stays where it is; there is no other stop, so that the
+    number of iterations is the regularisation that the caller asked for.
+    """
+    x = torch.zeros_like(b)
+    residual = b.clone()
+    direction = residual.clone()
+    norm = _dot(residual, residual)
+    for _ in range(iterations):
+        image = apply(direction)
+        curvature = _dot(direction, image)
+        step = torch.where(curvature > 0, norm / curvature.clamp(min=1e-30), 0.0)
+        x = x + step * direction
+        residual = residual - step * image
+        following = _dot(residual, residual)
+        ratio = torch.where(norm > 0, following / norm.clamp(min=1e-30), 0.0)
+        direction = residual + ratio * direction
+        norm = following
+    return x
+
+
+def cgls(operator: LinearOperator, y: torch.Tensor, iterations: int = 20) -> torch.Tensor:
+    """argmin ||A x - y||^2 from zero (Hestenes and Stiefel 1952), stopped early.
+
+    Args:
+        operator: A.
+        y: (B, 1, angle, detector).
+        iterations: the regularisation; 20 measured best on the training patients at 25 views.
+
+    Returns:
+        (B, 1, row, column), not clipped.
+    """
+    transpose = operator.T
+    return conjugate_gradient(lambda x: transpose(operator(x)), transpose(y), iterations)
+
+
+def pseudo_inverse_step(
+    operator: LinearOperator, y: torch.Tensor, x: torch.Tensor, iterations: int, kappa: float
+) -> torch.Tensor:
+    """x - kappa (A^+ A x - A^+ y), A^+ = A^T (A A^T)^-1 by conjugate gradients (paper eq. 16)."""
+    transpose = operator.T
+    misfit = operator(x) - y
+    return x - kappa * transpose(
+        conjugate_gradient(lambda v: operator(transpose(v)), misfit, iterations)
+    )
+
+
+def regularised_data_consistency(
+    operator: LinearOperator,
+    y: torch.Tensor,
+    x: torch.Tensor,
+    weight: float | torch.Tensor,
+    iterations: int,
+) -> torch.Tensor:
+    """argmin_v ||A v - y||^2 + weight ||v - x||^2.
+
+    Args:
+        operator: A.
+        y: (B, 1, angle, detector).
+        x: (B, 1, row, column), what the prior believes.
+        weight: a number, or (B, 1, 1, 1) for one a slice.
+        iterations: conjugate-gradient iterations, from x.
+    """
+    transpose = operator.T
+    correction = conjugate_gradient(
+        lambda v: transpose(operator(v)) + weight * v, transpose(y - operator(x)), iterations
+    )
+    return x + correction
