@@ -78,10 +78,8 @@ def simulate(
 
     _check_device(device)
     whole = read_study(study, series)
-    indices = measure.parse_slices(slices, len(whole.volume.hu))
-    sinogram, _ = measure.simulate(
-        whole.select(indices), indices, angles, noise, seed, Window(), device
-    )
+    indices = measure.parse_slices(slices, len(whole))
+    sinogram, _ = measure.simulate(whole, indices, angles, noise, seed, Window(), device)
     write_sinogram(sinogram, out)
     for note in whole.notes:
         click.echo(f"note: {note}", err=True)
@@ -95,7 +93,7 @@ def simulate(
     "--method",
     "methods",
     multiple=True,
-    default=("fbp", "resample"),
+    default=("fbp", "tv", "resample"),
     show_default=True,
     type=click.Choice(_METHOD_NAMES),
     help="Repeat for several.",
@@ -143,12 +141,13 @@ def reconstruct(
     from rich.table import Table
 
     from resample_ct import pipeline
+    from resample_ct.job import Job
     from resample_ct.progress import progress_bar
     from resample_ct.reconstruct.resample import settings_from
     from resample_ct.report import summary
 
     _check_device(device)
-    job = pipeline.Job(
+    job = Job(
         source=source,
         out=out,
         methods=tuple(dict.fromkeys(methods)),

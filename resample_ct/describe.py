@@ -18,21 +18,21 @@ def describe(source: Path, series: str | None = None) -> dict[str, str]:
             "slices": str(len(sinogram.data)),
             "geometry": repr(sinogram.geometry),
             "noise": sinogram.noise,
-            "pixel (mm)": f"{sinogram.pixel_mm:g}",
+            "pixel (mm)": f"{sinogram.grid.spacing_mm[0]:g}",
         }
     if (source / "configs" / "metadata.json").is_file():
         prior = read_bundle(source)
         return {"kind": "prior", "name": prior.name, "sha256": prior.sha256}
     study = read_study(source, series)
-    n, rows, columns = study.volume.hu.shape
-    row_mm, column_mm = study.volume.pixel_spacing_mm
+    grid = study.grid
+    gaps = grid.gaps_mm
     return {
         "kind": "study",
         "series": study.name,
         "series UID": study.uid or "-",
-        "slices": str(n),
-        "matrix": f"{rows} x {columns}",
-        "pixel (mm)": f"{row_mm:g} x {column_mm:g}",
-        "HU": f"{study.volume.hu.min():g} to {study.volume.hu.max():g}",
+        "slices": str(len(study)),
+        "matrix": f"{grid.rows} x {grid.columns}",
+        "pixel (mm)": f"{grid.spacing_mm[0]:g} x {grid.spacing_mm[1]:g}",
+        "slice gap (mm)": f"{gaps.min():g} to {gaps.max():g}" if len(gaps) else "-",
         "notes": "; ".join(study.notes) or "-",
     }

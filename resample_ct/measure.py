@@ -1,4 +1,4 @@
-"""Study to sinogram: reduce to the network's grid, map HU to attenuation, project, add noise."""
+"""Study to sinogram: reduce to the networks' grid, map HU to attenuation, project, add noise."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.noise import parse_noise
 from resample_ct.physics.sinogram_file import Sinogram
+from resample_ct.slices import IMAGE_SIZE, network_slices
 from resample_ct.units import Window
-from resample_ct.volume import Volume, reduce_in_plane
 
-IMAGE_SIZE = 256
 _NOISE_STREAM, _METHOD_STREAM = 0, 1
 
 
@@ -59,11 +58,6 @@ def parse_slices(text: str | None, count: int) -> list[int]:
     return sorted(chosen)
 
 
-def attenuation_of(volume: Volume, window: Window) -> torch.Tensor:
-    """Slices as (N, 1, H, W) relative attenuation in [0, 1]."""
-    return window.from_hu(torch.from_numpy(np.ascontiguousarray(volume.hu, np.float32)))[:, None]
-
-
 def simulate(
     study: Study,
     indices: Sequence[int],
@@ -72,41 +66,43 @@ def simulate(
     seed: int,
     window: Window,
     device: str = "cpu",
-) -> tuple[Sinogram, Volume]:
-    """Simulate parallel-beam sinograms of the study's slices.
+) -> tuple[Sinogram, torch.Tensor]:
+    """Simulate parallel-beam sinograms of some of a study's slices.
 
     Args:
-        study: the chosen slices only.
-        indices: their places in the whole study, which seed their noise.
+        study: the whole study.
+        indices: the slices to measure, at least one; a slice's place also seeds its noise, so that
+            it is the same whichever others are chosen.
         n_angles: views over 180 degrees.
-        noise: "gaussian:0.01", "poisson:1e5" or "none".
-        seed: the same seed gives the same noise to a slice, whichever others are chosen.
+        noise: see `parse_noise`.
+        seed: of the noise.
         window: HU window that the attenuation is relative to.
         device: where the projector runs.
 
     Returns:
-        The sinograms, and the reduced volume they were made from: the truth to compare with.
+        The sinograms, and the slices that they were made from, (N, 1, 256, 256) in [0, 1]: the
+        truth to compare with.
     """
-    truth = reduce_in_plane(study.volume, IMAGE_SIZE)
-    geometry = ParallelBeam(image_size=IMAGE_SIZE, n_angles=n_angles)
+    geometry = ParallelBeam.uniform(IMAGE_SIZE, n_angles)
     projector = make_projector(geometry, device)
-    pixel_mm = truth.pixel_spacing_mm[0]
-    model = parse_noise(noise, pixel_mm)
-    rows, variances = [], []
-    for index, image in zip(indices, attenuation_of(truth, window), strict=True):
-        generators = slice_generators(seed, [index], _NOISE_STREAM)
-        clean = projector(image[None].to(device))
-        rows.append(model.apply(clean, generators).cpu())
-        variances.append(float(model.variance(clean).mean()))
+    grid = study.grid.resized(IMAGE_SIZE)
+    model = parse_noise(noise, grid.spacing_mm[0], window)
+    chosen = study.select(indices)
+    rows, sigmas, truths = [], [], []
+    for place, index in enumerate(indices):
+        image, _ = network_slices(chosen.select([place]).volume, window)
+        clean = projector(image.to(device))
+        rows.append(model.apply(clean, slice_generators(seed, [index], _NOISE_STREAM)).cpu())
+        sigmas.append(float(model.variance(clean).mean()) ** 0.5)
+        truths.append(image)
     sinogram = Sinogram(
         data=torch.cat(rows)[:, 0].numpy(),
         geometry=geometry,
+        grid=grid.select(indices),
+        window=window,
         noise=noise,
-        noise_sigma=float(np.mean(variances)) ** 0.5,
-        pixel_mm=pixel_mm,
-        source_uids=tuple(str(h.SOPInstanceUID) for h in study.headers),
-        study_uid=str(study.headers[0].StudyInstanceUID) if study.headers else "",
-        positions=truth.positions,
-        affine=truth.affine,
+        noise_sigma=np.array(sigmas),
+        source=study.name,
+        source_headers=tuple(h.to_json(suppress_invalid_tags=True) for h in chosen.headers),
     )
-    return sinogram, truth
+    return sinogram, torch.cat(truths)

@@ -45,31 +45,47 @@ def summary(records: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     return rows
 
 
+def choose_rows(count: int, most: int = 4) -> list[int]:
+    """Up to `most` places spread evenly over `count` slices.
+
+    >>> choose_rows(30)
+    [3, 11, 18, 26]
+    """
+    shown = min(most, count)
+    return [int((2 * k + 1) * count / (2 * shown)) for k in range(shown)]
+
+
 def write_montage(
     truth: np.ndarray | None,
     images: dict[str, np.ndarray],
     indices: Sequence[int],
     window: Window,
     path: Path,
-    most: int = 4,
 ) -> None:
-    """Draw up to `most` slices: truth and methods, and below them the error maps in HU."""
+    """Draw truth and methods, and below them the error maps in HU.
+
+    Args:
+        truth: (N, row, column) in [0, 1], or None.
+        images: the same for each method.
+        indices: the N slices' places, for their titles.
+        window: of the attenuation.
+        path: PNG to write.
+    """
     matplotlib.use("Agg")
-    chosen = np.unique(np.linspace(0, len(indices) - 1, min(most, len(indices))).astype(int))
     columns = ([] if truth is None else [("truth", truth)]) + list(images.items())
     per_slice = 1 if truth is None else 2
-    shape = (per_slice * len(chosen), len(columns))
+    shape = (per_slice * len(indices), len(columns))
     figure = Figure(figsize=(2.6 * shape[1], 2.7 * shape[0]), facecolor="black")
     axes = figure.subplots(*shape, squeeze=False)
-    for row, slice_row in enumerate(chosen):
+    for row, index in enumerate(indices):
         for column, (name, stack) in enumerate(columns):
             axis = axes[per_slice * row, column]
             low, high = _DISPLAY_HU
-            axis.imshow(window.to_hu(stack[slice_row]), cmap="gray", vmin=low, vmax=high)
-            axis.set_title(f"{name}, slice {indices[slice_row]}", color="white", fontsize=8)
+            axis.imshow(window.to_hu(stack[row]), cmap="gray", vmin=low, vmax=high)
+            axis.set_title(f"{name}, slice {index}", color="white", fontsize=8)
             if truth is None:
                 continue
-            error = window.width * (stack[slice_row] - truth[slice_row])
+            error = window.width * (stack[row] - truth[row])
             axis = axes[per_slice * row + 1, column]
             if name != "truth":
                 axis.imshow(error, cmap="RdBu_r", vmin=-_ERROR_HU, vmax=_ERROR_HU)

@@ -18,7 +18,8 @@ class Grid:
 
     Attributes:
         positions: (N, 3) centre of each slice's first pixel, ascending along the normal.
-        row_direction: (3,) unit vector along a row, that is of increasing column.
+        row_direction: (3,) unit vector along a row, that is of increasing column; as the source
+            writes it, so that it goes out as it came.
         column_direction: (3,) unit vector down a column, that is of increasing row.
         spacing_mm: distance between rows, and between columns, in DICOM's order.
         rows: pixels down.
@@ -41,7 +42,8 @@ class Grid:
     @property
     def normal(self) -> np.ndarray:
         """(3,) unit normal of the slices, right-handed."""
-        return np.cross(self.row_direction, self.column_direction)
+        normal = np.cross(self.row_direction, self.column_direction)
+        return normal / np.linalg.norm(normal)
 
     @property
     def gaps_mm(self) -> np.ndarray:

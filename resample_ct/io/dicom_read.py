@@ -134,8 +134,8 @@ def _grid(instances: list[Instance]) -> tuple[Grid, list[int], list[str]]:
     thickness = first.header.get("SpacingBetweenSlices") or first.header.get("SliceThickness")
     grid = Grid(
         positions=positions[order],
-        row_direction=row / np.linalg.norm(row),
-        column_direction=column / np.linalg.norm(column),
+        row_direction=row,
+        column_direction=column,
         spacing_mm=(float(spacing[0]), float(spacing[1])),
         rows=int(first.header.Rows),
         columns=int(first.header.Columns),
@@ -143,6 +143,11 @@ def _grid(instances: list[Instance]) -> tuple[Grid, list[int], list[str]]:
     )
     ordered = [instances[i] for i in order]
     return grid, order, check_spacing(grid, [(i.file, i.header) for i in ordered])
+
+
+def _as_stored(value: int, kind: np.dtype) -> int:
+    """A padding value in the pixels' own type: its VR may be unsigned where they are signed."""
+    return int(np.array(value & 0xFFFF, np.uint16).astype(kind))
 
 
 def decode(file: SourceFile) -> SlicePixels:
@@ -163,10 +168,9 @@ def decode(file: SourceFile) -> SlicePixels:
     padding = None
     value = dataset.get("PixelPaddingValue")
     if value is not None:
-        # The value's VR may be read as unsigned where the pixels are signed.
-        value = int(np.array(value & 0xFFFF, np.uint16).astype(stored.dtype))
+        value = _as_stored(value, stored.dtype)
         limit = dataset.get("PixelPaddingRangeLimit")
-        limit = value if limit is None else int(np.array(limit & 0xFFFF, np.uint16).astype(stored.dtype))
+        limit = value if limit is None else _as_stored(limit, stored.dtype)
         padding = (stored >= min(value, limit)) & (stored <= max(value, limit))
     return SlicePixels.of(hu, padding)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from resample_ct.volume import AIR_HU, Grid, Volume
+from resample_ct.errors import StudyError
+from resample_ct.volume import AIR_HU, Grid, Volume, reduce_in_plane
 
 # Below this a scanner means "outside the field of view", whatever its padding value.
 _LOWEST_HU = -1024.0
@@ -43,7 +44,8 @@ class Study:
         name: what reports call it: file or series description, without patient data.
         grid: geometry of the slices, ascending along the normal.
         headers: the source instances without pixels, one a slice; empty for NIfTI.
-        load: reads one slice by its place in `order`.
+        load: reads one slice by its place in `order`; None where only the geometry is known, as
+            behind a measured sinogram.
         order: place of each slice in the source.
         notes: what was left out or found odd, for the user.
     """
@@ -51,7 +53,7 @@ class Study:
     name: str
     grid: Grid
     headers: tuple[Dataset, ...]
-    load: Callable[[int], SlicePixels]
+    load: Callable[[int], SlicePixels] | None
     order: tuple[int, ...]
     notes: tuple[str, ...] = ()
 
@@ -75,7 +77,29 @@ class Study:
 
     def pixels(self, index: int) -> SlicePixels:
         """One slice as the source has it. Raises StudyError when it cannot be decoded."""
+        if self.load is None:
+            raise StudyError(f"{self.name}: holds no pixels, expected a study with images")
         return self.load(self.order[index])
+
+    def with_padding(self, hu: np.ndarray, index: int) -> np.ndarray:
+        """Put the source's padding back into a slice: what no ray saw must not look measured.
+
+        Args:
+            hu: (row, column) on the study's own grid, or on a smaller square one over the same
+                field.
+            index: which slice.
+        """
+        if self.load is None:
+            return hu
+        pixels = self.pixels(index)
+        if not pixels.padding.any():
+            return hu
+        if hu.shape == pixels.hu.shape:
+            return np.where(pixels.padding, pixels.hu, hu)
+        share = np.where(pixels.padding, AIR_HU + 1.0, AIR_HU)[None]
+        grid = self.grid.select([index])
+        covered = reduce_in_plane(Volume(share, grid), hu.shape[0]).hu[0] - AIR_HU
+        return np.where(covered > 0.999, pixels.hu[pixels.padding].min(), hu).astype(hu.dtype)
 
     @cached_property
     def volume(self) -> Volume:

@@ -13,11 +13,17 @@ from resample_ct.physics.operator import LinearOperator
 
 @dataclass(frozen=True)
 class Measurement:
-    """What the scanner gave: y (B, 1, angle, detector), its operator and its mean noise variance."""
+    """What the scanner gave.
+
+    Attributes:
+        operator: A.
+        sinogram: y, (B, 1, angle, detector).
+        noise_variance: (B,) mean variance of each slice's noise; 0 for a clean one.
+    """
 
     operator: LinearOperator
     sinogram: torch.Tensor
-    noise_variance: float
+    noise_variance: torch.Tensor
 
     def residual(self, image: torch.Tensor) -> torch.Tensor:
         """Mean squared data residual of each slice, shape (B,)."""

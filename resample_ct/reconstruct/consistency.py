@@ -12,14 +12,14 @@ def optimise_latent(
     prior: LatentPrior,
     measurement: Measurement,
     latent: torch.Tensor,
-    tau: float,
+    tau: torch.Tensor,
     iterations: int,
     learning_rate: float,
 ) -> torch.Tensor:
     """argmin_z 0.5 ||y - A(D(z))||^2 from `latent`, by Adam.
 
-    Each slice stops on its own once its mean squared residual is at most `tau`, the noise level:
-    fitting closer would fit the noise. Returns the latent of the lowest residual of each slice.
+    Each slice stops on its own once its mean squared residual is at most its `tau` (B,), the noise
+    level: fitting closer would fit the noise. Returns the latent of the lowest residual of each slice.
     """
     z = latent.detach().clone().requires_grad_(True)
     optimiser = torch.optim.Adam([z], lr=learning_rate)

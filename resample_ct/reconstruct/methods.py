@@ -34,6 +34,7 @@ METHODS: dict[str, Callable[[MethodOptions], Reconstructor]] = {
     "tv": lambda options: TV(),
     "resample": _resample,
 }
+TITLES = {"fbp": "FBP", "cgls": "CGLS", "sirt": "SIRT", "tv": "TV", "resample": "ReSample"}
 NEEDS_PRIOR = frozenset({"resample"})
 
 

@@ -137,7 +137,8 @@ class ReSample:
         self, measurement: Measurement, generators: Sequence[torch.Generator]
     ) -> torch.Tensor:
         s, schedule = self.settings, self.prior.schedule
-        tau = measurement.noise_variance if s.tau is None else s.tau
+        variance = measurement.noise_variance
+        tau = variance if s.tau is None else torch.full_like(variance, s.tau)
         times = schedule.timesteps(s.steps, s.start)
         z = self._initial(measurement, times[0], generators)
         for step, t in enumerate(times):
@@ -160,8 +161,8 @@ class ReSample:
             if s.remap == "encode":
                 z = stochastic_encode(consistent, a_next, generators)
             else:
-                variance = resample_variance(s.gamma, a, a_next, s.variance_rule)
-                z = stochastic_resample(consistent, unconditional, a_next, variance, generators)
+                spread = resample_variance(s.gamma, a, a_next, s.variance_rule)
+                z = stochastic_resample(consistent, unconditional, a_next, spread, generators)
         z = optimise_latent(
             self.prior, measurement, z, tau, s.final_latent_iterations, s.latent_rate
         )

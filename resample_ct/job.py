@@ -1,0 +1,53 @@
+"""Everything a reconstruction is asked for, as one value that is recorded whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from resample_ct.reconstruct.resample import PRESETS, ReSampleSettings
+
+
+@dataclass(frozen=True)
+class Job:
+    """The options of `resample-ct reconstruct`.
+
+    Attributes:
+        source: a study, or a sinogram file ending in .h5 or .hdf5.
+        out: new folder for the results.
+        methods: names from `resample_ct.reconstruct.methods.METHODS`.
+        n_angles: views to simulate from a study.
+        noise: to simulate, see `resample_ct.physics.noise.parse_noise`.
+        sigma: noise of a measured sinogram, in its units; None takes the file's.
+        slices: see `resample_ct.measure.parse_slices`; None takes all.
+        series: SeriesInstanceUID, where the study holds several.
+        seed: of every random number.
+        batch: slices at once; part of the record, because sums of floats depend on it.
+        device: of torch.
+        prior: a bundle's folder; None takes the shipped one.
+        preset: where `settings` come from.
+        settings: ReSample's.
+        fbp_filter: FBP's.
+    """
+
+    source: Path
+    out: Path
+    methods: tuple[str, ...] = ("fbp", "tv", "resample")
+    n_angles: int = 25
+    noise: str = "gaussian:0.01"
+    sigma: float | None = None
+    slices: str | None = None
+    series: str | None = None
+    seed: int = 0
+    batch: int = 4
+    device: str = "cpu"
+    prior: Path | None = None
+    preset: str = "balanced"
+    settings: ReSampleSettings = field(default_factory=lambda: PRESETS["balanced"])
+    fbp_filter: str = "ramp"
+
+    def record(self) -> dict[str, Any]:
+        """The options as JSON values."""
+        return dict(json.loads(json.dumps(asdict(self), default=str)))

@@ -1,0 +1,130 @@
+"""What a job leaves: DICOM, NIfTI, montage, tables and the record of the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resample_ct import __version__
+from resample_ct.io.derivation import Derivation
+from resample_ct.io.dicom_write import write_series
+from resample_ct.io.nifti import write_nifti
+from resample_ct.job import Job
+from resample_ct.prior.latent import LatentPrior
+from resample_ct.problem import Problem
+from resample_ct.reconstruct.methods import NEEDS_PRIOR, TITLES
+from resample_ct.report import choose_rows, write_montage, write_tables
+from resample_ct.volume import Volume
+
+
+@dataclass(frozen=True)
+class BatchFiles:
+    """Finished batches on disk, one file for each method and batch."""
+
+    folder: Path
+    count: int
+    size: int
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """First and last + 1 place of each batch."""
+        starts = range(0, self.count, self.size)
+        return [(first, min(first + self.size, self.count)) for first in starts]
+
+    def path(self, method: str, first: int) -> Path:
+        """Where a batch's result is kept."""
+        return self.folder / f"{method}-{first:05d}.npz"
+
+    def save(
+        self, method: str, first: int, image: np.ndarray, records: list[dict[str, object]]
+    ) -> None:
+        """Keep a result; the file appears only when it is whole."""
+        path = self.path(method, first)
+        temporary = path.with_suffix(".tmp.npz")
+        np.savez(temporary, image=image, records=json.dumps(records))
+        os.replace(temporary, path)
+
+    def images(self, method: str) -> Iterator[np.ndarray]:
+        """The method's slices in order, (row, column), one at a time."""
+        for first, _ in self.ranges:
+            with np.load(self.path(method, first)) as batch:
+                yield from batch["image"]
+
+    def records(self, method: str) -> list[dict[str, Any]]:
+        """The method's figures, a record a slice."""
+        found: list[dict[str, Any]] = []
+        for first, _ in self.ranges:
+            with np.load(self.path(method, first)) as batch:
+                found += json.loads(str(batch["records"]))
+        return found
+
+
+def write_outputs(
+    job: Job, problem: Problem, files: BatchFiles, prior: LatentPrior | None, folder: Path
+) -> None:
+    """Write everything into `folder` and remove what was only there to be resumed from."""
+    series = {}
+    for name in job.methods:
+        derivation = _derivation(job, problem, name, prior)
+        hu = np.empty((len(problem.indices), *problem.geometry.image_shape), np.float32)
+        for index, image in enumerate(files.images(name)):
+            hu[index] = problem.study.with_padding(problem.window.to_hu(image), index)
+        write_nifti(
+            Volume(hu, problem.grid), folder / f"{name}.nii.gz", f"{derivation.method}; research only"
+        )
+        series[name] = write_series(
+            problem.study, iter(hu), problem.grid, folder / "dicom" / name, derivation
+        )
+    records = [record for name in job.methods for record in files.records(name)]
+    write_tables(records, folder)
+    _write_montage(job, problem, files, folder / "montage.png")
+    run = {
+        "research_only": True,
+        "job": job.record(),
+        "versions": versions(),
+        "prior": prior and {"name": prior.name, "sha256": prior.sha256},
+        "source": {"name": problem.study.name, "series": problem.study.uid},
+        "series": series,
+        "notes": list(problem.study.notes),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    (folder / "run.json").write_text(json.dumps(run, indent=2) + "\n")
+    shutil.rmtree(files.folder)
+    (folder / "job.json").unlink()
+
+
+def _derivation(job: Job, problem: Problem, name: str, prior: LatentPrior | None) -> Derivation:
+    views = problem.geometry.n_angles
+    parts = [f"{TITLES[name]} from {views} parallel-beam views", f"noise {problem.noise}"]
+    if name in NEEDS_PRIOR and prior is not None:
+        parts += [f"preset {job.preset}", f"prior {prior.name}, sha256 {prior.sha256}"]
+    parts += [f"seed {job.seed}", f"resample-ct {__version__}", "research only"]
+    return Derivation(TITLES[name], views, "; ".join(parts), __version__)
+
+
+def _write_montage(job: Job, problem: Problem, files: BatchFiles, path: Path) -> None:
+    rows = choose_rows(len(problem.indices))
+    chosen = [problem.indices[row] for row in rows]
+    truth = problem.load(chosen).truth
+    images = {
+        name: np.stack([v for i, v in enumerate(files.images(name)) if i in rows])
+        for name in job.methods
+    }
+    write_montage(
+        None if truth is None else truth[:, 0].numpy(), images, chosen, problem.window, path
+    )
+
+
+def versions() -> dict[str, str]:
+    """What computed a result."""
+    packages = ("torch", "monai", "pydicom", "SimpleITK", "nibabel", "numpy", "scipy")
+    return {"resample-ct": __version__} | {name: version(name) for name in packages}

@@ -1,0 +1,151 @@
+"""What a job has to reconstruct: sinograms a batch at a time, their place, and the truth if known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from pydicom.dataset import Dataset
+
+from resample_ct.errors import OptionError
+from resample_ct.io.study import Study, read_study
+from resample_ct.job import Job
+from resample_ct.measure import parse_slices, simulate
+from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.noise import parse_noise
+from resample_ct.physics.sinogram_file import Sinogram, read_sinogram
+from resample_ct.slices import IMAGE_SIZE
+from resample_ct.units import Window
+from resample_ct.volume import Grid
+
+SINOGRAM_SUFFIXES = (".h5", ".hdf5")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some slices: their sinograms, their noise, and what they should look like if that is known."""
+
+    indices: tuple[int, ...]
+    sinogram: torch.Tensor
+    noise_variance: torch.Tensor
+    truth: torch.Tensor | None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A job's slices.
+
+    Attributes:
+        study: the chosen slices of the source; without pixels behind a measured sinogram.
+        grid: where the reconstructed slices lie.
+        indices: the slices' places in the whole source.
+        geometry: the rays.
+        window: HU window that the attenuation is relative to.
+        noise: in words.
+        load: makes or reads the sinograms of some slices.
+    """
+
+    study: Study
+    grid: Grid
+    indices: tuple[int, ...]
+    geometry: ParallelBeam
+    window: Window
+    noise: str
+    load: Callable[[Sequence[int]], Batch]
+
+
+def pose(job: Job, window: Window | None) -> Problem:
+    """Read a job's source.
+
+    Args:
+        job: names a study, whose sinograms are then simulated, or a sinogram file.
+        window: the prior's HU window, None when no prior takes part.
+
+    Raises:
+        ResampleCTError: a source that cannot be read, or does not fit the prior.
+    """
+    if job.source.suffix.lower() in SINOGRAM_SUFFIXES:
+        return _measured(job, window)
+    study = read_study(job.source, job.series)
+    used = window or Window()
+    indices = tuple(parse_slices(job.slices, len(study)))
+    grid = study.grid.resized(IMAGE_SIZE)
+    # Refused now rather than when the first batch is simulated.
+    parse_noise(job.noise, grid.spacing_mm[0], used)
+
+    def load(some: Sequence[int]) -> Batch:
+        sinogram, truth = simulate(
+            study, some, job.n_angles, job.noise, job.seed, used, job.device
+        )
+        return _batch(some, sinogram, truth)
+
+    return Problem(
+        study=study.select(indices),
+        grid=grid.select(indices),
+        indices=indices,
+        geometry=ParallelBeam.uniform(IMAGE_SIZE, job.n_angles),
+        window=used,
+        noise=f"{job.noise} (simulated)",
+        load=load,
+    )
+
+
+def _batch(indices: Sequence[int], sinogram: Sinogram, truth: torch.Tensor | None) -> Batch:
+    assert sinogram.noise_sigma is not None
+    return Batch(
+        indices=tuple(indices),
+        sinogram=torch.from_numpy(sinogram.data)[:, None],
+        noise_variance=torch.from_numpy(sinogram.noise_sigma**2).float(),
+        truth=truth,
+    )
+
+
+def _measured(job: Job, window: Window | None) -> Problem:
+    sinogram = read_sinogram(job.source)
+    if window is not None and sinogram.window != window:
+        raise OptionError(
+            f"{job.source}: attribute window_hu: found {sinogram.window}, expected the prior's "
+            f"{window}; simulate again, or choose another --prior"
+        )
+    if window is not None and sinogram.geometry.image_size != IMAGE_SIZE:
+        raise OptionError(
+            f"{job.source}: attribute image_size: found {sinogram.geometry.image_size}, expected "
+            f"{IMAGE_SIZE}, the prior's; rebin to that grid, or use a classical --method"
+        )
+    sigma = sinogram.noise_sigma
+    if job.sigma is not None:
+        sigma = np.full(len(sinogram.data), job.sigma)
+    if sigma is None:
+        raise OptionError(
+            f"{job.source}: dataset noise_sigma: missing, expected the noise's standard deviation "
+            "of each slice; add it, or give --sigma"
+        )
+    indices = tuple(parse_slices(job.slices, len(sinogram.data)))
+
+    def load(some: Sequence[int]) -> Batch:
+        rows = list(some)
+        return Batch(
+            indices=tuple(some),
+            sinogram=torch.from_numpy(sinogram.data[rows])[:, None],
+            noise_variance=torch.from_numpy(sigma[rows] ** 2).float(),
+            truth=None,
+        )
+
+    study = Study(
+        name=sinogram.source,
+        grid=sinogram.grid,
+        headers=tuple(Dataset.from_json(text) for text in sinogram.source_headers),
+        load=None,
+        order=tuple(range(len(sinogram.data))),
+    )
+    return Problem(
+        study=study.select(indices),
+        grid=sinogram.grid.select(indices),
+        indices=indices,
+        geometry=sinogram.geometry,
+        window=sinogram.window,
+        noise=sinogram.noise,
+        load=load,
+    )
