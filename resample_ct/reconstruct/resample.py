@@ -17,7 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 from resample_ct.errors import OptionError
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.consistency import optimise_latent
+from resample_ct.reconstruct.classical import TV
+from resample_ct.reconstruct.consistency import PixelRule, optimise_latent, optimise_pixels
 from resample_ct.reconstruct.sampling import (
     ddim_step,
     randn,
@@ -25,8 +26,6 @@ from resample_ct.reconstruct.sampling import (
     stochastic_encode,
     stochastic_resample,
 )
-from resample_ct.solvers.cg import pseudo_inverse_step, regularised_data_consistency
-from resample_ct.solvers.tv import tv
 
 
 @dataclass(frozen=True)
@@ -44,16 +43,19 @@ class ReSampleSettings:
         gamma: scale of sigma_t^2 in stochastic resampling.
         variance_rule: "paper" or "code", see `resample_variance`.
         remap: "resample" (Prop. 2) or "encode" (Prop. 1, the ablation's baseline).
-        pixel_lambda: None for x - kappa (A^+ A x - A^+ y); else the weight of ||x - D(zhat)||^2.
-        pixel_iterations: conjugate-gradient iterations of a pixel solve.
+        pixel_rule: how pixel optimisation solves, see `optimise_pixels`.
+        pixel_weight: its weight.
+        pixel_iterations: its iterations.
         kappa: relaxation of the pseudo-inverse step.
         latent_iterations: most iterations of one latent optimisation.
         final_latent_iterations: the same for the one after the last step.
         latent_rate: learning rate of the latent optimisation, in latent standard deviations.
         tau: mean squared residual to stop at; None takes the measurement's noise variance.
         latent_dps_scale: k of the Latent-DPS step k * abar_t (Table 9); 0 leaves it out.
-        final_pixel_lambda: weight of ||x - D(z_0)||^2 in a last pixel solve, at sigma_y = 0.01; it
-            grows with the noise variance. None leaves that solve out.
+        final_rule: a last pixel optimisation around D(z_0), so that what the decoder cannot express
+            is still taken from the measurement; None leaves it out, as the paper does.
+        final_weight: its weight.
+        final_iterations: its iterations.
     """
 
     steps: int = 1000
@@ -65,7 +67,8 @@ class ReSampleSettings:
     gamma: float = 40.0
     variance_rule: Literal["paper", "code"] = "paper"
     remap: Literal["resample", "encode"] = "resample"
-    pixel_lambda: float | None = None
+    pixel_rule: PixelRule = "pseudo-inverse"
+    pixel_weight: float = 0.0
     pixel_iterations: int = 50
     kappa: float = 0.9
     latent_iterations: int = 500
@@ -73,7 +76,9 @@ class ReSampleSettings:
     latent_rate: float = 5e-3
     tau: float | None = None
     latent_dps_scale: float = 0.0
-    final_pixel_lambda: float | None = None
+    final_rule: PixelRule | None = None
+    final_weight: float = 0.0
+    final_iterations: int = 50
 
     def __post_init__(self) -> None:
         """Refuse values that no run could use."""
@@ -86,6 +91,12 @@ class ReSampleSettings:
                 f"latent_below: found {self.latent_below}, expected at most pixel_below = "
                 f"{self.pixel_below}"
             )
+        for rule, weight in (
+            (self.pixel_rule, self.pixel_weight),
+            (self.final_rule, self.final_weight),
+        ):
+            if rule == "piccs" and not 0 < weight < 1:
+                raise OptionError(f"weight of piccs: found {weight}, expected a share within 0 and 1")
 
 
 PRESETS = {
@@ -96,25 +107,31 @@ PRESETS = {
         skip=1,
         latent_below=100,
         gamma=4.0,
-        pixel_lambda=0.05,
+        pixel_rule="piccs",
+        pixel_weight=0.5,
         pixel_iterations=20,
         latent_iterations=15,
-        final_latent_iterations=60,
+        final_latent_iterations=30,
         latent_rate=2e-2,
-        final_pixel_lambda=0.5,
+        final_rule="piccs",
+        final_weight=0.5,
+        final_iterations=100,
     ),
     "fast": ReSampleSettings(
-        steps=12,
-        start=400,
+        steps=8,
+        start=300,
         skip=1,
         latent_below=0,
         gamma=4.0,
-        pixel_lambda=0.05,
+        pixel_rule="piccs",
+        pixel_weight=0.5,
         pixel_iterations=10,
-        latent_iterations=20,
-        final_latent_iterations=20,
+        latent_iterations=0,
+        final_latent_iterations=0,
         latent_rate=2e-2,
-        final_pixel_lambda=0.5,
+        final_rule="piccs",
+        final_weight=0.5,
+        final_iterations=50,
     ),
 }
 
@@ -177,7 +194,7 @@ class ReSample:
         if self.settings.start is None:
             latent = self.prior.encode(torch.zeros(domain, dtype=y.dtype, device=y.device))
             return randn(latent.shape, generators).to(latent)
-        latent = self.prior.encode(tv(measurement.operator, y).clamp(0.0, 1.0))
+        latent = self.prior.encode(TV()(measurement, generators).clamp(0.0, 1.0))
         return stochastic_encode(latent, float(self.prior.schedule.alpha_bar[t]), generators)
 
     def _predict(
@@ -198,25 +215,23 @@ class ReSample:
     def _pixel_consistency(self, measurement: Measurement, clean: torch.Tensor) -> torch.Tensor:
         """zhat(y) = E(x), x the pixel solve from D(zhat) (appendix B.1)."""
         s = self.settings
-        image = self.prior.decode(clean)
-        operator, y = measurement.operator, measurement.sinogram
-        if s.pixel_lambda is None:
-            image = pseudo_inverse_step(operator, y, image, s.pixel_iterations, s.kappa)
-        else:
-            image = regularised_data_consistency(
-                operator, y, image, s.pixel_lambda, s.pixel_iterations
-            )
+        image = optimise_pixels(
+            measurement,
+            self.prior.decode(clean),
+            s.pixel_rule,
+            s.pixel_iterations,
+            s.pixel_weight,
+            s.kappa,
+        )
         return self.prior.encode(image.clamp(0.0, 1.0))
 
     def _finish(self, measurement: Measurement, image: torch.Tensor) -> torch.Tensor:
         """The measurement's last say: what the decoder cannot express, as far as noise allows."""
         s = self.settings
-        if s.final_pixel_lambda is None:
+        if s.final_rule is None:
             return image
-        # argmin ||Ax-y||^2 / sigma^2 + ||x-D(z)||^2 / error^2: the weight grows with sigma^2.
-        weight = s.final_pixel_lambda * max(measurement.noise_variance / 1e-4, 1e-2)
-        return regularised_data_consistency(
-            measurement.operator, measurement.sinogram, image, weight, s.pixel_iterations
+        return optimise_pixels(
+            measurement, image, s.final_rule, s.final_iterations, s.final_weight, s.kappa
         )
 
 
