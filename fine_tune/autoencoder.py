@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 from monai.networks.nets import AutoencoderKL
-from torch import nn
 
 from fine_tune.augment import augmented_batch
 from fine_tune.loop import LoopSettings, train
@@ -46,7 +45,7 @@ def train_autoencoder(
     torch.manual_seed(loop.seed)
     model = settings.build()
 
-    def loss(network: nn.Module, generator: torch.Generator) -> torch.Tensor:
+    def loss(network: AutoencoderKL, generator: torch.Generator) -> torch.Tensor:
         target = to_network(augmented_batch(slices, batch, crop, generator))
         latent = network.encode(target)[0]
         noise = torch.randn(latent.shape, generator=generator) * LATENT_NOISE

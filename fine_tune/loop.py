@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
 from resample_ct.errors import ResampleCTError
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ def _save(state: dict[str, Any], path: Path) -> None:
 
 
 def train(
-    model: nn.Module,
-    loss: Callable[[nn.Module, torch.Generator], torch.Tensor],
+    model: Network,
+    loss: Callable[[Network, torch.Generator], torch.Tensor],
     settings: LoopSettings,
     checkpoint: Path,
     report: Callable[[int, float], None],

@@ -17,6 +17,7 @@ from fine_tune.unet import train_unet
 from resample_ct.prior.bundle import write_bundle
 from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
 from resample_ct.prior.schedule import NoiseSchedule
+from resample_ct.progress import Update
 from resample_ct.units import Window, from_network, to_network
 
 # Latents of this many augmented slices are encoded once and drawn from.
@@ -59,9 +60,7 @@ def ceiling(slices: torch.Tensor, autoencoder: AutoencoderKL) -> float:
     return float(torch.cat(values).mean())
 
 
-def train_prior(
-    training: PriorTraining, say: Callable[[str], None], progress: Callable[[int, int, str], None]
-) -> None:
+def train_prior(training: PriorTraining, say: Callable[[str], None], progress: Update) -> None:
     """Train and write the bundle; an interrupted call continues where its checkpoints end."""
     window = Window()
     patients = read_patients(training.data, window)

@@ -74,12 +74,17 @@ def simulate(
     from resample_ct import measure
     from resample_ct.io.study import read_study
     from resample_ct.physics.sinogram_file import write_sinogram
+    from resample_ct.progress import progress_bar
     from resample_ct.units import Window
 
     _check_device(device)
     whole = read_study(study, series)
     indices = measure.parse_slices(slices, len(whole))
-    sinogram, _ = measure.simulate(whole, indices, angles, noise, seed, Window(), device)
+    with progress_bar() as progress:
+        sinogram, _ = measure.simulate(
+            whole, indices, angles, noise, seed, Window(), device, progress
+        )
+        progress(len(indices), len(indices), "writing")
     write_sinogram(sinogram, out)
     for note in whole.notes:
         click.echo(f"note: {note}", err=True)
@@ -110,7 +115,9 @@ def simulate(
 @click.option("--sigma", type=float, help="Noise of a measured sinogram that does not state it.")
 @click.option("--slices", help="10:20, 3,7,9 or one number, counted from 0 along the normal.")
 @click.option("--series", help="SeriesInstanceUID, where the study holds several.")
-@click.option("--prior", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
+@click.option(
+    "--prior", type=click.Path(path_type=Path), help="A bundle; default: the shipped one."
+)
 @click.option("--filter", "fbp_filter", default="ramp", type=click.Choice(_FILTERS))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1))

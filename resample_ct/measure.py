@@ -13,6 +13,7 @@ from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.noise import parse_noise
 from resample_ct.physics.sinogram_file import Sinogram
+from resample_ct.progress import Update, silent
 from resample_ct.slices import IMAGE_SIZE, network_slices
 from resample_ct.units import Window
 
@@ -66,6 +67,7 @@ def simulate(
     seed: int,
     window: Window,
     device: str = "cpu",
+    progress: Update = silent,
 ) -> tuple[Sinogram, torch.Tensor]:
     """Simulate parallel-beam sinograms of some of a study's slices.
 
@@ -78,6 +80,7 @@ def simulate(
         seed: of the noise.
         window: HU window that the attenuation is relative to.
         device: where the projector runs.
+        progress: called with slices done, slices in all, and what is at work.
 
     Returns:
         The sinograms, and the slices that they were made from, (N, 1, 256, 256) in [0, 1]: the
@@ -90,6 +93,7 @@ def simulate(
     chosen = study.select(indices)
     rows, sigmas, truths = [], [], []
     for place, index in enumerate(indices):
+        progress(place, len(indices), "projecting")
         image, _ = network_slices(chosen.select([place]).volume, window)
         clean = projector(image.to(device))
         rows.append(model.apply(clean, slice_generators(seed, [index], _NOISE_STREAM)).cpu())

@@ -41,9 +41,7 @@ def compare(
     """
     image = image.clamp(0.0, 1.0)
     mse = (image - truth).square().mean(dim=(1, 2, 3))
-    similarity = structural_similarity_index_measure(
-        image, truth, data_range=1.0, reduction="none"
-    )
+    similarity = structural_similarity_index_measure(image, truth, data_range=1.0, reduction="none")
     assert isinstance(similarity, torch.Tensor)
     return [
         (float(-10 * m.log10()), float(s), float(m.sqrt() * window.width))

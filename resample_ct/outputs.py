@@ -79,7 +79,9 @@ def write_outputs(
         for index, image in enumerate(files.images(name)):
             hu[index] = problem.study.with_padding(problem.window.to_hu(image), index)
         write_nifti(
-            Volume(hu, problem.grid), folder / f"{name}.nii.gz", f"{derivation.method}; research only"
+            Volume(hu, problem.grid),
+            folder / f"{name}.nii.gz",
+            f"{derivation.method}; research only",
         )
         series[name] = write_series(
             problem.study, iter(hu), problem.grid, folder / "dicom" / name, derivation

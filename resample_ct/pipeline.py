@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +23,12 @@ from resample_ct.outputs import BatchFiles, write_outputs
 from resample_ct.physics.backends import make_projector
 from resample_ct.prior.bundle import read_bundle
 from resample_ct.problem import Batch, Problem, pose
+from resample_ct.progress import Update, silent
 from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.methods import NEEDS_PRIOR, MethodOptions, build_methods
 
-Progress = Callable[[int, int, str], None]
 
-
-def reconstruct(job: Job, resume: bool, progress: Progress) -> list[str]:
+def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
     """Run a job and write its output folder.
 
     Args:

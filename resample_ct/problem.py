@@ -76,9 +76,7 @@ def pose(job: Job, window: Window | None) -> Problem:
     parse_noise(job.noise, grid.spacing_mm[0], used)
 
     def load(some: Sequence[int]) -> Batch:
-        sinogram, truth = simulate(
-            study, some, job.n_angles, job.noise, job.seed, used, job.device
-        )
+        sinogram, truth = simulate(study, some, job.n_angles, job.noise, job.seed, used, job.device)
         return _batch(some, sinogram, truth)
 
     return Problem(

@@ -8,9 +8,15 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+Update = Callable[[int, int, str], None]
+
+
+def silent(done: int, total: int, label: str) -> None:
+    """Report nothing: for library use and tests."""
+
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[int, int, str], None]]:
+def progress_bar() -> Iterator[Update]:
     """Give a function to call with what is done, what there is in all, and what is at work."""
     columns = (
         TextColumn("{task.description}"),

@@ -66,4 +66,6 @@ class TV:
         """See `Reconstructor`."""
         operator, y = measurement.operator, measurement.sinogram
         start = cg.cgls(operator, y, 10).clamp(min=0.0)
-        return tv.tv(operator, y, tv.weight_for_noise(measurement.noise_variance), self.iterations, start)
+        return tv.tv(
+            operator, y, tv.weight_for_noise(measurement.noise_variance), self.iterations, start
+        )

@@ -96,7 +96,9 @@ class ReSampleSettings:
             (self.final_rule, self.final_weight),
         ):
             if rule == "piccs" and not 0 < weight < 1:
-                raise OptionError(f"weight of piccs: found {weight}, expected a share within 0 and 1")
+                raise OptionError(
+                    f"weight of piccs: found {weight}, expected a share within 0 and 1"
+                )
 
 
 PRESETS = {

@@ -40,7 +40,7 @@ def conjugate_gradient(
 
 
 def cgls(operator: LinearOperator, y: torch.Tensor, iterations: int = 20) -> torch.Tensor:
-    """argmin ||A x - y||^2 from zero (Hestenes and Stiefel 1952), stopped early.
+    """Argmin ||A x - y||^2 from zero (Hestenes and Stiefel 1952), stopped early.
 
     Args:
         operator: A.
@@ -57,7 +57,7 @@ def cgls(operator: LinearOperator, y: torch.Tensor, iterations: int = 20) -> tor
 def pseudo_inverse_step(
     operator: LinearOperator, y: torch.Tensor, x: torch.Tensor, iterations: int, kappa: float
 ) -> torch.Tensor:
-    """x - kappa (A^+ A x - A^+ y), A^+ = A^T (A A^T)^-1 by conjugate gradients (paper eq. 16)."""
+    """X - kappa (A^+ A x - A^+ y), A^+ = A^T (A A^T)^-1 by conjugate gradients (paper eq. 16)."""
     transpose = operator.T
     misfit = operator(x) - y
     return x - kappa * transpose(

@@ -9,6 +9,7 @@ from resample_ct.errors import OptionError
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.projector import Projector
 
+
 def frequency_response(length: int, name: str) -> np.ndarray:
     """The filter at the frequencies of a real FFT of `length` samples, for unit sample spacing.
 
@@ -49,7 +50,7 @@ def view_weights(geometry: ParallelBeam) -> np.ndarray:
 
 
 def fbp(operator: Projector, y: torch.Tensor, filter: str = "ramp") -> torch.Tensor:
-    """x = A^T (weight of the view * filter * y).
+    """X = A^T (weight of the view * filter * y).
 
     The detector's spacing cancels: the filter has 1 / spacing, and A^T, which spreads every ray
     over the pixels it crosses, 1 / spacing too many.

@@ -1,0 +1,56 @@
+"""Real slices, synthetic series and a tiny prior for all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import torch
+
+SAMPLE = Path(__file__).parent.parent / "sample_data" / "Lung_Dx-A0002" / "3-B40f"
+
+
+@pytest.fixture(scope="session")
+def sample_series() -> Path:
+    """The shipped CT series: 30 real slices."""
+    return SAMPLE
+
+
+@pytest.fixture
+def series(tmp_path: Path) -> Callable[..., Path]:
+    """Copies some real slices to a new folder, each changed by `edit(dataset, index)`."""
+
+    def make(
+        count: int = 4,
+        edit: Callable[[pydicom.Dataset, int], None] = lambda dataset, index: None,
+        name: str = "series",
+    ) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        for index, path in enumerate(sorted(SAMPLE.glob("*.dcm"))[:count]):
+            dataset = pydicom.dcmread(path)
+            edit(dataset, index)
+            dataset.save_as(folder / f"{index:02d}.dcm")
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def real_slice(sample_series: Path) -> torch.Tensor:
+    """One real slice, (1, 1, 256, 256) relative attenuation in [0, 1]."""
+    from resample_ct.io.study import read_study
+    from resample_ct.slices import network_slices
+    from resample_ct.units import Window
+
+    study = read_study(sorted(sample_series.glob("*.dcm"))[12])
+    return network_slices(study.volume, Window())[0]
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Seeded random numbers."""
+    return np.random.default_rng(0)
