@@ -45,7 +45,8 @@ def read_patients(roots: Sequence[Path], window: Window) -> list[PatientSlices]:
                 studies = [read_study(path) for path in sorted(folder.glob("*.dcm"))]
             for study in studies:
                 slices, _ = network_slices(study.volume, window)
-                patients.setdefault(str(study.headers[0].PatientID), []).append(slices)
+                patient = str(study.headers[0].get("PatientID") or "")
+                patients.setdefault(patient, []).append(slices)
     if not patients:
         raise StudyError(f"--data {roots[0]}: no .dcm file below it, expected CT series")
     read = [PatientSlices(name, torch.cat(parts)) for name, parts in sorted(patients.items())]
@@ -63,11 +64,11 @@ def split_by_patient(
 ) -> tuple[list[PatientSlices], list[PatientSlices]]:
     """Training and validation patients; never a patient in both.
 
-    Raises StudyError where a held-out patient is unknown or no patient is left to train on.
+    Raises StudyError where no patient is held out, one is unknown, or none is left to train on.
     """
     known = {p.patient for p in patients}
     unknown = set(held_out) - known
-    if unknown or len(known) <= len(set(held_out)):
+    if unknown or not held_out or len(known) <= len(set(held_out)):
         raise StudyError(
             f"--hold-out {', '.join(sorted(held_out))}: found patients {', '.join(sorted(known))}, "
             "expected at least one of them, and one more to train on"

@@ -65,7 +65,7 @@ def train(
         report: called with the step and its loss.
 
     Raises:
-        ResampleCTError: a loss that is not finite, or a checkpoint of another run.
+        ResampleCTError: a loss or gradient that is not finite, or a checkpoint of another run.
     """
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=1e-4)
     average = {k: v.detach().clone() for k, v in model.state_dict().items()}
@@ -86,14 +86,15 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * settings.rate(step)
         value = loss(model, generator_of_step(settings.seed, step))
-        if not torch.isfinite(value):
-            raise ResampleCTError(
-                f"training step {step}: the loss is {value.item()}, expected a finite number; "
-                "lower the learning rate or look for non-finite values in the data"
-            )
         optimiser.zero_grad(set_to_none=True)
         value.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+        norm = nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+        if not (torch.isfinite(value) and torch.isfinite(norm)):
+            raise ResampleCTError(
+                f"training step {step}: the loss is {value.item()} and its gradient {norm.item()}, "
+                "expected finite numbers; lower the learning rate or look for non-finite values in "
+                "the data"
+            )
         optimiser.step()
         # A short memory at first, so that the random start is soon forgotten.
         decay = min(settings.ema_decay, (1 + step) / (10 + step))

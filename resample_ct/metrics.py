@@ -32,7 +32,7 @@ class SliceMetrics:
 def compare(
     image: torch.Tensor, truth: torch.Tensor, window: Window
 ) -> list[tuple[float, float, float]]:
-    """PSNR in dB, SSIM and RMSE in HU of each slice.
+    """PSNR in dB, SSIM and RMSE in HU of each slice; PSNR ends at 120 dB, as JSON has no infinity.
 
     Args:
         image: (B, 1, H, W) relative attenuation, clipped here to the window as the truth is.
@@ -44,6 +44,6 @@ def compare(
     similarity = structural_similarity_index_measure(image, truth, data_range=1.0, reduction="none")
     assert isinstance(similarity, torch.Tensor)
     return [
-        (float(-10 * m.log10()), float(s), float(m.sqrt() * window.width))
+        (float(-10 * m.clamp(min=1e-12).log10()), float(s), float(m.sqrt() * window.width))
         for m, s in zip(mse, similarity.reshape(-1), strict=True)
     ]

@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -71,7 +70,6 @@ def write_montage(
         window: of the attenuation.
         path: PNG to write.
     """
-    matplotlib.use("Agg")
     columns = ([] if truth is None else [("truth", truth)]) + list(images.items())
     per_slice = 1 if truth is None else 2
     shape = (per_slice * len(indices), len(columns))

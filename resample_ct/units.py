@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import torch
+
+from resample_ct.errors import OptionError
 
 Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
@@ -21,6 +24,13 @@ class Window:
 
     lower: float = -1000.0
     upper: float = 2000.0
+
+    def __post_init__(self) -> None:
+        """Refuse a window of no width, or none in numbers."""
+        if not -math.inf < self.lower < self.upper < math.inf:
+            raise OptionError(
+                f"HU window: found {self.lower} to {self.upper}, expected finite ascending numbers"
+            )
 
     @property
     def width(self) -> float:

@@ -10,6 +10,8 @@ import pydicom
 import pytest
 import torch
 
+from resample_ct.prior.latent import LatentPrior
+
 SAMPLE = Path(__file__).parent.parent / "sample_data" / "Lung_Dx-A0002" / "3-B40f"
 
 
@@ -54,3 +56,36 @@ def real_slice(sample_series: Path) -> torch.Tensor:
 def rng() -> np.random.Generator:
     """Seeded random numbers."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prior's bundle of very small networks with seeded random weights."""
+    from resample_ct.prior.bundle import write_bundle
+    from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
+    from resample_ct.units import Window
+
+    torch.manual_seed(0)
+    autoencoder = AutoencoderSettings(channels=(8, 8, 8), norm_groups=4)
+    unet = UNetSettings(channels=(8, 8, 8, 8), head_channels=8, norm_groups=4)
+    folder = tmp_path_factory.mktemp("prior") / "tiny"
+    write_bundle(
+        folder,
+        "tiny",
+        autoencoder.build(),
+        autoencoder,
+        unet.build(),
+        unet,
+        scale=1.0,
+        window=Window(),
+        training={},
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_prior(tiny_bundle: Path) -> LatentPrior:
+    """The tiny bundle, read."""
+    from resample_ct.prior.bundle import read_bundle
+
+    return read_bundle(tiny_bundle)

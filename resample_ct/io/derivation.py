@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import copy
 import datetime
+import re
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
-from pydicom.uid import generate_uid
+from pydicom.uid import CTImageStorage, generate_uid
+
+from resample_ct.io.dicom_checks import whole_number
 
 RESEARCH_ONLY = "Derived image, for research only, not for diagnosis."
 
@@ -22,7 +26,6 @@ _NOT_TAKEN_OVER = (
     "LargestImagePixelValue",
     "SmallestPixelValueInSeries",
     "LargestPixelValueInSeries",
-    "PixelPaddingRangeLimit",
     "PixelAspectRatio",
     "ModalityLUTSequence",
     "VOILUTSequence",
@@ -40,6 +43,10 @@ _NOT_TAKEN_OVER = (
     "ReconstructionFieldOfView",
     "ConversionType",
     "ImagePresentationComments",
+    "HistogramSequence",
+    "ContentQualification",
+    "InstanceCreatorUID",
+    "SOPInstanceStatus",
     "SpectroscopyData",
     "NumberOfFrames",
     "PlanarConfiguration",
@@ -50,6 +57,8 @@ _SCANNER = (
     "StationName",
     "ManufacturerModelName",
     "DeviceSerialNumber",
+    "DeviceUID",
+    "UDISequence",
     "SoftwareVersions",
     "DateOfLastCalibration",
     "TimeOfLastCalibration",
@@ -108,9 +117,17 @@ class SeriesIdentity:
             series_uid=str(generate_uid()),
             study_uid=str(source.get("StudyInstanceUID") or generate_uid()),
             frame_of_reference_uid=str(source.get("FrameOfReferenceUID") or generate_uid()),
-            series_number=int(source.get("SeriesNumber") or 0) + 1000,
-            now=datetime.datetime.now(),
+            series_number=(whole_number(source, "SeriesNumber") or 0) + 1000,
+            now=datetime.datetime.now(_zone(source)),
         )
+
+
+def _zone(source: Dataset) -> datetime.tzinfo | None:
+    """The zone that all of the source's times are in, None for the local one."""
+    try:
+        return datetime.datetime.strptime(source.get("TimezoneOffsetFromUTC", ""), "%z").tzinfo
+    except (TypeError, ValueError):
+        return None
 
 
 def _code(value: str, meaning: str) -> Dataset:
@@ -120,9 +137,14 @@ def _code(value: str, meaning: str) -> Dataset:
 
 
 def _equipment(header: Dataset, derivation: Derivation) -> Sequence:
-    """The scanner, and this software; earlier contributors stay first."""
+    """The scanner, and this software; earlier contributors stay first.
+
+    Where a scanner is among these, the source was derived itself and is not called a scanner.
+    """
     items = list(header.get("ContributingEquipmentSequence") or [])
-    if header.get("Manufacturer"):
+    purposes = [c for i in items for c in i.get("PurposeOfReferenceCodeSequence") or []]
+    derived = any(purpose.get("CodeValue") == "109101" for purpose in purposes)
+    if header.get("Manufacturer") and not derived:
         scanner = Dataset()
         for keyword in _SCANNER:
             if keyword in header:
@@ -141,7 +163,7 @@ def _equipment(header: Dataset, derivation: Derivation) -> Sequence:
 def _references(header: Dataset) -> tuple[Sequence, Sequence]:
     """SourceImageSequence and ReferencedSeriesSequence for the instance at this position."""
     image = Dataset()
-    image.ReferencedSOPClassUID = header.SOPClassUID
+    image.ReferencedSOPClassUID = CTImageStorage
     image.ReferencedSOPInstanceUID = header.SOPInstanceUID
     series = Dataset()
     series.SeriesInstanceUID = header.SeriesInstanceUID
@@ -153,17 +175,30 @@ def _references(header: Dataset) -> tuple[Sequence, Sequence]:
 
 
 def _taken_over(source: Dataset) -> Dataset:
-    header = copy.deepcopy(source)
-    header.remove_private_tags()
-    for element in list(header):
+    # A new dataset, because pydicom ties the one that was read to its byte order.
+    header = Dataset()
+    for element in source:
         group = element.tag.group
-        # Group lengths, curves, overlays and pixels.
-        if element.tag.element == 0 or group in (0x7FE0, 0xFFFA) or group & 0xFF00 in (0x5000, 0x6000):
-            del header[element.tag]
+        # Group lengths, curves, overlays, pixels and signatures stay behind.
+        stays = element.tag.element == 0 or group & 0xFF00 in (0x5000, 0x6000)
+        if not stays and group not in (0x7FE0, 0xFFFA):
+            header[element.tag] = copy.deepcopy(element)
+    header.remove_private_tags()
     for keyword in _NOT_TAKEN_OVER:
         if keyword in header:
             delattr(header, keyword)
     return header
+
+
+def _text(header: Dataset, keyword: str) -> str:
+    """A text, also where it holds a backslash, which makes it several for DICOM."""
+    value = header.get(keyword) or ""
+    return " ".join(value) if isinstance(value, MultiValue) else str(value)
+
+
+def _code_string(text: str) -> str:
+    """Upper case, digits, space and underscore, at most 16: what a CS may hold."""
+    return re.sub("[^A-Z0-9 _]", "_", text.upper())[:16]
 
 
 def derived_header(
@@ -177,10 +212,14 @@ def derived_header(
         derivation: what was done.
         number: InstanceNumber.
     """
-    header = Dataset() if source is None else _taken_over(source)
+    if source is None:
+        header = Dataset()
+        header.SpecificCharacterSet = "ISO_IR 192"
+    else:
+        header = _taken_over(source)
     label = f"{derivation.method} {derivation.views} views"
-    described = str(header.get("SeriesDescription") or "")
-    comments = str(header.get("ImageComments") or "")
+    described = _text(header, "SeriesDescription")
+    comments = _text(header, "ImageComments").removeprefix(RESEARCH_ONLY)
     for keyword in _MAY_BE_EMPTY:
         if keyword not in header:
             setattr(header, keyword, None if keyword in ("KVP", "SliceThickness") else "")
@@ -192,7 +231,7 @@ def derived_header(
             delattr(header, keyword)
     header.Manufacturer, header.ManufacturerModelName = MANUFACTURER, MODEL
     header.SoftwareVersions = derivation.software_version
-    header.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    header.SOPClassUID = CTImageStorage
     header.SOPInstanceUID = generate_uid()
     header.StudyInstanceUID = identity.study_uid
     header.SeriesInstanceUID = identity.series_uid
@@ -203,11 +242,16 @@ def derived_header(
     # LO holds 64 characters: the source's own text gives way, never the word "research".
     room = 64 - len(label) - len(" (research)") - 1
     header.SeriesDescription = f"{described[:room]} {label} (research)".strip()
-    header.ImageType = ["DERIVED", "PRIMARY", "AXIAL", derivation.method.upper()]
-    header.ImageComments = f"{RESEARCH_ONLY} {comments}".strip()[:1024]
-    header.DerivationDescription = derivation.description[:1024]
+    # AXIAL means any cross-section, in whatever direction (PS3.3 C.8.2.1.1.1).
+    header.ImageType = ["DERIVED", "PRIMARY", "AXIAL", _code_string(derivation.method)]
+    header.ImageComments = f"{RESEARCH_ONLY} {comments.strip()}".strip()[:1024]
+    # In ASCII, which is part of every character set that the source may have.
+    ascii_only = derivation.description.encode("ascii", "replace").decode()
+    header.DerivationDescription = ascii_only[:1024]
     header.ConvolutionKernel = derivation.method.upper()[:16]
-    header.BurnedInAnnotation = "NO"
+    # A reconstruction shows what was burned into the slices that were projected.
+    if header.get("BurnedInAnnotation") != "YES":
+        header.BurnedInAnnotation = "NO"
     date, time = identity.now.strftime("%Y%m%d"), identity.now.strftime("%H%M%S.%f")
     for moment in ("Series", "Content", "InstanceCreation"):
         setattr(header, f"{moment}Date", date)

@@ -9,6 +9,7 @@ import numpy as np
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
+from pydicom.uid import EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage
 
 from resample_ct.errors import StudyError
 from resample_ct.io.sources import SourceFile
@@ -19,6 +20,7 @@ _MM_TOLERANCE = 1e-3
 # The defined terms (PS3.3 C.11.1.1.2) that are no HU: dual-energy and density maps. Scanners also
 # write "US" or terms of their own where they mean HU, so only these are refused.
 _OTHER_QUANTITIES = ("OD", "MGML", "Z_EFF", "ED", "EDW", "PCT")
+ENHANCED_CT = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 
 NamedHeader = tuple[SourceFile, Dataset]
 
@@ -53,8 +55,39 @@ def required_numbers(file: SourceFile, header: Dataset, keyword: str, count: int
     return numbers
 
 
+def whole_number(header: Dataset, keyword: str) -> int | None:
+    """A tag's integer, None where it holds anything else."""
+    try:
+        return int(header.get(keyword))
+    except (TypeError, ValueError):
+        return None
+
+
+def padding_range(header: Dataset, kind: np.dtype) -> tuple[int, int] | None:
+    """Lowest and highest stored value that mean padding, None where none is named.
+
+    The tags' VR may be unsigned where the pixels are signed, so both are taken as the pixels' bits.
+    """
+    value = whole_number(header, "PixelPaddingValue")
+    if value is None:
+        return None
+    limit = whole_number(header, "PixelPaddingRangeLimit")
+    both = np.array([value, value if limit is None else limit]) & 0xFFFF
+    low, high = sorted(both.astype(np.uint16).astype(kind).tolist())
+    return low, high
+
+
 def check_image(file: SourceFile, header: Dataset) -> None:
-    """Refuse colour, inverted, unscaled or non-HU images and impossible geometry."""
+    """Refuse multi-frame, colour, inverted, unscaled or non-HU images and impossible geometry."""
+    frames = whole_number(header, "NumberOfFrames") or 1
+    if frames > 1 or header.get("SOPClassUID") in ENHANCED_CT:
+        raise refuse(
+            file,
+            "NumberOfFrames",
+            f"a multi-frame CT of {frames}",
+            "one slice a file",
+            "convert it to single-frame CT images first",
+        )
     samples = header.get("SamplesPerPixel", 1)
     photometric = header.get("PhotometricInterpretation")
     if samples != 1 or photometric != "MONOCHROME2":
@@ -70,6 +103,8 @@ def check_image(file: SourceFile, header: Dataset) -> None:
     if slope == 0:
         raise refuse(file, "RescaleSlope", slope, "a number other than 0", "export it again")
     required_numbers(file, header, "RescaleIntercept", 1)
+    for keyword in ("Rows", "Columns"):
+        required_numbers(file, header, keyword, 1)
     kind = header.get("RescaleType")
     if kind in _OTHER_QUANTITIES:
         raise refuse(file, "RescaleType", kind, "HU", "choose a series in Hounsfield units")
@@ -128,28 +163,29 @@ def check_spacing(grid: Grid, ordered: Sequence[NamedHeader]) -> list[str]:
     notes = []
     gaps = grid.gaps_mm
     if len(gaps):
-        usual = float(np.median(gaps))
-        for index, gap in enumerate(gaps):
-            (before, header), (after, following) = ordered[index], ordered[index + 1]
+        # The lower of two middle gaps: three slices of four have gaps of one and two steps.
+        usual = float(np.percentile(gaps, 50, method="lower"))
+        for gap, (before, _), (after, _) in zip(gaps, ordered, ordered[1:], strict=False):
             if gap <= SPACING_TOLERANCE * usual or gap < 1e-4:
                 raise StudyError(
                     f"{after.name}: ImagePositionPatient (0020,0032): found the position of "
                     f"{before.name}, expected one slice a position; remove one of the two"
                 )
+        for gap, (before, header), (after, following) in zip(gaps, ordered, ordered[1:], strict=False):
             times = round(gap / usual)
             whole = times >= 2 and abs(gap - times * usual) <= SPACING_TOLERANCE * usual * times
-            step = abs(int(following.get("InstanceNumber") or 0) - int(header.get("InstanceNumber") or 0))
-            if whole and step != 1:
+            numbers = [whole_number(h, "InstanceNumber") or 0 for h in (header, following)]
+            if whole and abs(numbers[1] - numbers[0]) != 1:
                 raise StudyError(
                     f"{after.name}: ImagePositionPatient (0020,0032): found a gap of {gap:.4g} mm "
                     f"after {before.name}, expected {usual:.4g} mm; add the {times - 1} missing "
                     "slices, or reconstruct the two parts one by one"
                 )
         if np.abs(gaps - usual).max() > SPACING_TOLERANCE * usual:
-            notes.append(
-                f"uneven spacing of {gaps.min():.4g} to {gaps.max():.4g} mm kept slice by slice"
-            )
-    step = grid.slice_step
-    if np.linalg.norm(np.cross(step, grid.normal)) > SPACING_TOLERANCE * np.linalg.norm(step):
+            notes.append(f"uneven spacing of {gaps.min():.4g} to {gaps.max():.4g} mm kept slice by slice")
+        elif not grid.is_even:
+            notes.append("slices are shifted in their plane; NIfTI puts them on a straight line")
+    mean = grid.slice_step
+    if np.linalg.norm(np.cross(mean, grid.normal)) > SPACING_TOLERANCE * np.linalg.norm(mean):
         notes.append("slices are sheared (gantry tilt); the geometry is kept as it is")
     return notes

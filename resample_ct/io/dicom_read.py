@@ -6,28 +6,43 @@ are dicom.md's: 1e-4 for direction cosines, 1 % of the spacing for positions.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.config import disable_value_validation
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from resample_ct.errors import StudyError
 from resample_ct.io.dicom_checks import (
+    ENHANCED_CT,
     check_image,
     check_same_geometry,
     check_spacing,
+    padding_range,
     required_numbers,
 )
 from resample_ct.io.sources import SourceFile, list_files
 from resample_ct.io.study import SlicePixels, Study
 from resample_ct.volume import Grid
 
-CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
-ENHANCED_CT = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
+# What a file without a file meta group is written in, by whether it is implicit and little endian.
+_SYNTAX: dict[tuple[bool | None, bool | None], UID] = {
+    (True, True): ImplicitVRLittleEndian,
+    (False, True): ExplicitVRLittleEndian,
+    (False, False): ExplicitVRBigEndian,
+}
 
 
 @dataclass(frozen=True)
@@ -39,54 +54,78 @@ class Instance:
 
 
 def _header(file: SourceFile) -> Dataset | None:
-    """The header without pixels, or None for a file that is no DICOM image."""
+    """The header without pixels, or None for a file that is no DICOM."""
     content = file.open()
-    marked = content.getbuffer()[128:132] == b"DICM"
+    name = Path(file.name).name.lower()
+    # macOS puts "._" files of its own next to real ones.
+    if content.getbuffer().nbytes < 132 and name.endswith(".dcm") and not name.startswith("._"):
+        raise _damaged(file, "it is shorter than a file's preamble")
+    marked = bytes(content.getbuffer()[128:132]) == b"DICM"
     try:
         header = pydicom.dcmread(content, stop_before_pixels=True, force=not marked)
-        if "SOPClassUID" not in header or "Rows" not in header:
-            return None
-        # Reading is lazy: this makes a damaged element show here and not in the middle of a job.
-        for element in header.iterall():
-            _ = element.value
-        return header
-    except InvalidDicomError:
-        return None
     except Exception as error:  # pydicom raises whatever a damaged file leads it to
         if not marked:
             return None
-        raise StudyError(
-            f"{file.name}: damaged DICOM ({error}), expected a whole file; copy it again"
-        ) from None
+        raise _damaged(file, str(error)) from None
+    # Else every header would keep its whole file in memory.
+    header.buffer = None
+    return header if marked or "SOPClassUID" in header else None
+
+
+def _damaged(file: SourceFile, reason: str) -> StudyError:
+    return StudyError(f"{file.name}: damaged DICOM ({reason}), expected a whole file; copy it again")
+
+
+def _drop_unreadable(dataset: Dataset) -> list[str]:
+    """Delete what breaks its own VR, which would raise in the middle of a job, and name it."""
+    dropped = []
+    for tag in list(dataset.keys()):
+        try:
+            element = dataset[tag]
+        except Exception:  # pydicom raises whatever a damaged element leads it to
+            del dataset[tag]
+            dropped.append(f"unreadable {keyword_for_tag(tag) or 'attribute'} {tag}")
+            continue
+        if element.VR == "SQ":
+            dropped += [name for item in element.value for name in _drop_unreadable(item)]
+    return dropped
+
+
+def _sop_class(file: SourceFile, header: Dataset) -> UID:
+    """Raises StudyError for a header that ends before it says what it is, or before a CT's Rows."""
+    named = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
+    if not named:
+        raise _damaged(file, "its header holds no SOPClassUID")
+    kind = UID(str(named))
+    if kind in (CTImageStorage, *ENHANCED_CT) and "Rows" not in header:
+        raise _damaged(file, "its header holds no Rows")
+    return kind
 
 
 def _is_localizer(header: Dataset) -> bool:
-    return any("LOCALIZER" in str(v).upper() for v in header.get("ImageType", []))
+    return "LOCALIZER" in str(header.get("ImageType")).upper()
 
 
 def _sort_out(files: list[SourceFile]) -> tuple[list[Instance], list[str]]:
     """CT slices, and notes on what was left out."""
     instances: list[Instance] = []
-    other: dict[str, int] = {}
+    left_out: Counter[str] = Counter()
     for file in files:
-        header = _header(file)
-        if header is None:
-            continue
-        uid = header.SOPClassUID
-        if uid in ENHANCED_CT or (uid == CT_IMAGE and int(header.get("NumberOfFrames") or 1) > 1):
-            raise StudyError(
-                f"{file.name}: NumberOfFrames (0028,0008): found a multi-frame CT of "
-                f"{header.get('NumberOfFrames', '?')} frames, expected one slice a file; convert "
-                "it to single-frame CT images first"
-            )
-        if uid != CT_IMAGE:
-            kind = uid.name if uid.is_private is False else "private object"
-            other[kind] = other.get(kind, 0) + 1
+        with disable_value_validation():
+            header = _header(file)
+            if header is None:
+                left_out["file that is no DICOM"] += 1
+                continue
+            dropped = _drop_unreadable(header)
+        kind = _sop_class(file, header)
+        if kind not in (CTImageStorage, *ENHANCED_CT):
+            left_out["private object" if kind.is_private else kind.name] += 1
         elif _is_localizer(header):
-            other["localizer"] = other.get("localizer", 0) + 1
+            left_out["localizer"] += 1
         else:
             instances.append(Instance(file, header))
-    return instances, [f"left out {n} x {kind}" for kind, n in sorted(other.items())]
+            left_out.update(dropped)
+    return instances, [f"left out {n} x {kind}" for kind, n in sorted(left_out.items())]
 
 
 def _choose_series(
@@ -103,8 +142,7 @@ def _choose_series(
     if series is not None:
         if series not in by_uid:
             raise StudyError(
-                f"--series {series}: not in {source}, found {listed or 'no CT series'}; name one "
-                "of these"
+                f"--series {series}: not in {source}, found {listed or 'no CT series'}; name one of these"
             )
         return by_uid[series]
     if not by_uid:
@@ -145,18 +183,16 @@ def _grid(instances: list[Instance]) -> tuple[Grid, list[int], list[str]]:
     return grid, order, check_spacing(grid, [(i.file, i.header) for i in ordered])
 
 
-def _as_stored(value: int, kind: np.dtype) -> int:
-    """A padding value in the pixels' own type: its VR may be unsigned where they are signed."""
-    return int(np.array(value & 0xFFFF, np.uint16).astype(kind))
-
-
 def decode(file: SourceFile) -> SlicePixels:
     """Stored values to HU by the instance's own slope and intercept; padding marked.
 
     Raises StudyError for pixels that are cut off or cannot be decoded.
     """
     try:
-        dataset = pydicom.dcmread(file.open(), force=True)
+        with disable_value_validation():
+            dataset = pydicom.dcmread(file.open(), force=True)
+        if "TransferSyntaxUID" not in dataset.file_meta:
+            dataset.file_meta.TransferSyntaxUID = _SYNTAX[dataset.original_encoding]
         stored = dataset.pixel_array
     except Exception as error:  # every codec raises its own kind
         raise StudyError(
@@ -165,13 +201,8 @@ def decode(file: SourceFile) -> SlicePixels:
         ) from None
     slope, intercept = float(dataset.RescaleSlope), float(dataset.RescaleIntercept)
     hu = (stored.astype(np.float64) * slope + intercept).astype(np.float32)
-    padding = None
-    value = dataset.get("PixelPaddingValue")
-    if value is not None:
-        value = _as_stored(value, stored.dtype)
-        limit = dataset.get("PixelPaddingRangeLimit")
-        limit = value if limit is None else _as_stored(limit, stored.dtype)
-        padding = (stored >= min(value, limit)) & (stored <= max(value, limit))
+    bounds = padding_range(dataset, stored.dtype)
+    padding = None if bounds is None else (stored >= bounds[0]) & (stored <= bounds[1])
     return SlicePixels.of(hu, padding)
 
 
@@ -191,9 +222,10 @@ def read_dicom(source: Path | Sequence[Path], series: str | None = None) -> Stud
     instances = _choose_series(found, series, label, notes)
     for instance in instances:
         check_image(instance.file, instance.header)
-        check_same_geometry(
-            (instances[0].file, instances[0].header), (instance.file, instance.header)
-        )
+        check_same_geometry((instances[0].file, instances[0].header), (instance.file, instance.header))
+    kind = instances[0].header.get("RescaleType") or "HU"
+    if kind != "HU":
+        notes.append(f"RescaleType {kind} taken as HU")
     grid, order, spacing_notes = _grid(instances)
     ordered = [instances[i] for i in order]
     padded = 0

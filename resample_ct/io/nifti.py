@@ -1,9 +1,13 @@
-"""NIfTI in and out. NIfTI is RAS+ and (column, row, slice); everything here is LPS and (slice, row, column)."""
+"""NIfTI in and out.
+
+NIfTI is RAS+ and (column, row, slice); everything else here is LPS and (slice, row, column).
+"""
 
 from __future__ import annotations
 
-import gzip
+import os
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -17,6 +21,8 @@ from resample_ct.volume import Grid, Volume
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _SUFFIXES = (".nii", ".nii.gz")
+# What nibabel raises for a file that is cut off or no NIfTI.
+_UNREADABLE = (OSError, EOFError, zlib.error, ImageFileError, HeaderDataError, ValueError, KeyError)
 
 
 def is_nifti(path: Path) -> bool:
@@ -35,11 +41,6 @@ def _grid(path: Path, affine_ras: np.ndarray, shape: tuple[int, ...]) -> Grid:
     affine = _RAS_TO_LPS @ affine_ras
     columns, rows, slices = shape
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or (lengths <= 0).any():
-        raise StudyError(
-            f"{path}: affine: found {affine_ras.tolist()}, expected finite, non-zero voxel axes; "
-            "repair the header"
-        )
     row, column = affine[:3, 0] / lengths[0], affine[:3, 1] / lengths[1]
     if abs(row @ column) > 1e-3:
         raise StudyError(
@@ -57,6 +58,32 @@ def _grid(path: Path, affine_ras: np.ndarray, shape: tuple[int, ...]) -> Grid:
     )
 
 
+def _open(path: Path) -> nib.Nifti1Image:
+    """One 3-D volume of plain numbers in mm. Raises StudyError for anything else."""
+    image = nib.load(path)
+    if not isinstance(image, nib.Nifti1Image):
+        raise StudyError(f"{path}: not NIfTI, expected .nii or .nii.gz")
+    shape = image.shape
+    if len(shape) == 4 and shape[3] == 1:
+        image = image.slicer[..., 0]
+    if len(image.shape) != 3 or 0 in shape or image.get_data_dtype().kind not in "iuf":
+        raise StudyError(
+            f"{path}: dim: found {shape} of {image.get_data_dtype()}, expected one 3-D volume "
+            "of HU; extract one volume first"
+        )
+    units = image.header.get_xyzt_units()[0]
+    if units not in ("mm", "unknown"):
+        raise StudyError(f"{path}: xyzt_units: found {units}, expected mm; convert the header")
+    axes = image.affine[:3, :3]
+    lengths = np.linalg.norm(axes, axis=0)
+    if not np.isfinite(image.affine).all() or abs(np.linalg.det(axes)) <= 1e-6 * lengths.prod():
+        raise StudyError(
+            f"{path}: affine: found {image.affine.tolist()}, expected three finite, independent "
+            "voxel axes; repair the header"
+        )
+    return image
+
+
 def read_nifti(path: Path) -> Study:
     """Read a NIfTI CT volume in HU.
 
@@ -67,33 +94,24 @@ def read_nifti(path: Path) -> Study:
         StudyError: truncated file, not 3-D, not plain numbers, non-finite voxels, units not mm.
     """
     try:
-        image = nib.load(path)
-        if not isinstance(image, nib.Nifti1Image):
-            raise StudyError(f"{path}: not NIfTI, expected .nii or .nii.gz")
-        shape = image.shape
-        if len(shape) == 4 and shape[3] == 1:
-            image = image.slicer[..., 0]
-        if len(image.shape) != 3 or image.get_data_dtype().kind not in "iuf":
-            raise StudyError(
-                f"{path}: dim: found {shape} of {image.get_data_dtype()}, expected one 3-D volume "
-                "of HU; extract one volume first"
-            )
-        units = image.header.get_xyzt_units()[0]
-        if units not in ("mm", "unknown"):
-            raise StudyError(f"{path}: xyzt_units: found {units}, expected mm; convert the header")
+        image = _open(path)
+        placed = image.header["sform_code"] > 0 or image.header["qform_code"] > 0
         image = _to_lps_axes(image)
         hu = np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, zlib.error, gzip.BadGzipFile, ImageFileError, HeaderDataError, ValueError) as error:
+    except _UNREADABLE as error:
         raise StudyError(
             f"{path}: cannot be read ({error}), expected a whole NIfTI file; copy it again"
         ) from None
     if not np.isfinite(hu).all():
-        where = [int(v) for v in np.argwhere(~np.isfinite(hu))[0]]
+        where = image.affine @ [*np.argwhere(~np.isfinite(hu))[0], 1]
         raise StudyError(
-            f"{path}: found a non-finite value at voxel {where}, expected HU; repair the volume"
+            f"{path}: found a non-finite value at {where[:3].round(2).tolist()} mm (RAS), expected "
+            "HU; repair the volume"
         )
     grid = _grid(path, image.affine, hu.shape)
     notes = [] if hu.min() < -500 else [f"lowest value is {hu.min():g}, no air: is it in HU?"]
+    if not placed:
+        notes.append("sform and qform codes are 0: where the volume lies in the patient is a guess")
     # A slice at a time, so that a copy in slice order is never made of the whole.
     return Study(
         name=path.name,
@@ -114,20 +132,11 @@ def _evenly_spaced(volume: Volume) -> Volume:
     wanted[-1] = min(wanted[-1], place[-1])
     lower = np.clip(np.searchsorted(place, wanted, side="right") - 1, 0, len(place) - 2)
     share = ((wanted - place[lower]) / np.diff(place)[lower]).astype(np.float32)
-    hu = np.stack([(1 - s) * volume.hu[i] + s * volume.hu[i + 1] for i, s in zip(lower, share, strict=True)])
-    positions = np.stack([np.interp(wanted, place, grid.positions[:, axis]) for axis in range(3)], axis=1)
-    return Volume(hu, Grid(positions, *_rest(grid)))
-
-
-def _rest(grid: Grid) -> tuple[np.ndarray, np.ndarray, tuple[float, float], int, int, float]:
-    return (
-        grid.row_direction,
-        grid.column_direction,
-        grid.spacing_mm,
-        grid.rows,
-        grid.columns,
-        grid.thickness_mm,
+    hu = np.stack(
+        [(1 - s) * volume.hu[i] + s * volume.hu[i + 1] for i, s in zip(lower, share, strict=True)]
     )
+    positions = np.stack([np.interp(wanted, place, grid.positions[:, axis]) for axis in range(3)], axis=1)
+    return Volume(hu, replace(grid, positions=positions))
 
 
 def write_nifti(volume: Volume, path: Path, description: str = "") -> None:
@@ -138,7 +147,7 @@ def write_nifti(volume: Volume, path: Path, description: str = "") -> None:
 
     Args:
         volume: what to write.
-        path: new file ending in .nii or .nii.gz.
+        path: new file ending in .nii or .nii.gz, which appears only when it is whole.
         description: at most 79 characters for the header.
 
     Raises:
@@ -161,4 +170,9 @@ def write_nifti(volume: Volume, path: Path, description: str = "") -> None:
     image.set_sform(affine, code=1)
     image.header.set_xyzt_units("mm", "sec")
     image.header["descrip"] = description.encode("ascii", "replace")[:79]
-    nib.save(image, path)
+    partial = path.with_name(f"partial-{path.name}")
+    try:
+        nib.save(image, partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ class SourceFile:
                 return self.path.read_bytes()
             with zipfile.ZipFile(self.path) as archive:
                 return archive.read(self.member)
-        except (OSError, zipfile.BadZipFile, RuntimeError, EOFError) as error:
+        except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
             raise StudyError(
                 f"{self.name}: cannot be read ({error}), expected a readable file; copy it again"
             ) from None
@@ -44,7 +45,7 @@ def _members(path: Path) -> list[SourceFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [i.filename for i in archive.infolist() if not i.is_dir()]
-    except zipfile.BadZipFile as error:
+    except (OSError, zipfile.BadZipFile) as error:
         raise StudyError(
             f"{path}: not a whole zip ({error}), expected a zip of DICOM files; copy it again"
         ) from None

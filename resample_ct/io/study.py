@@ -64,7 +64,7 @@ class Study:
     @property
     def uid(self) -> str:
         """SeriesInstanceUID, empty when the source is no DICOM."""
-        return str(self.headers[0].SeriesInstanceUID) if self.headers else ""
+        return str(self.headers[0].get("SeriesInstanceUID", "")) if self.headers else ""
 
     def select(self, indices: Sequence[int]) -> Study:
         """The same study with the slices at `indices` only."""

@@ -40,7 +40,8 @@ class ParallelBeam:
     detector_spacing: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what no ray could be drawn from."""
+        """Refuse what no ray could be drawn from; numpy's numbers become plain ones."""
+        object.__setattr__(self, "angles", tuple(map(float, self.angles)))
         if self.image_size < 1 or self.n_detectors < 1 or not self.angles:
             raise OptionError(
                 f"geometry: found image_size {self.image_size}, {len(self.angles)} angles and "

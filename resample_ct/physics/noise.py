@@ -27,7 +27,7 @@ class NoiseModel(Protocol):
 
 
 def _normal(like: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
-    drawn = [torch.randn(like.shape[1:], generator=g) for g in generators]
+    drawn = [torch.randn(a.shape, generator=g) for a, g in zip(like, generators, strict=True)]
     return torch.stack(drawn).to(like)
 
 
@@ -101,7 +101,14 @@ def attenuation_per_unit(pixel_mm: float, window: Window, mu_water: float = MU_W
     """What one unit of our sinograms is in -ln(I / I0).
 
     A relative attenuation of 1 is `window.width` HU above air, that is width / 1000 times water's.
+    Raises OptionError for a window that does not start at air, -1000 HU: rays through the empty image
+    would be attenuated too.
     """
+    if window.lower != -1000.0:
+        raise OptionError(
+            f"HU window: found {window.lower} to {window.upper}, expected one from -1000 (air), which "
+            "photon noise and -ln(I / I0) need; choose gaussian noise or units of pixels"
+        )
     return mu_water * window.width / 1000.0 * pixel_mm
 
 
@@ -114,7 +121,8 @@ def parse_noise(text: str, pixel_mm: float, window: Window) -> NoiseModel:
         window: HU window that the attenuation is relative to.
 
     Raises:
-        OptionError: anything else, or a number that is not positive and finite.
+        OptionError: anything else, a number that is not positive and finite, or photons with a
+            window that does not start at air.
     """
     kind, _, value = text.partition(":")
     if kind == "none" and not value:

@@ -75,11 +75,11 @@ class _Adjoint(LinearOperator):
 
 class _Apply(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, operator: LinearOperator, x: torch.Tensor) -> torch.Tensor:  # noqa: ANN401
+    def forward(ctx: Any, operator: LinearOperator, x: torch.Tensor) -> torch.Tensor:
         ctx.operator = operator
         return operator.forward(x)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, torch.Tensor]:  # noqa: ANN401
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, torch.Tensor]:
         # Through the operator again, so that second derivatives exist too.
         return None, _Apply.apply(ctx.operator.T, gradients[0])

@@ -71,6 +71,7 @@ def _to_torch(matrix: sparse.csr_array, device: str) -> torch.Tensor:
             torch.from_numpy(matrix.indices.astype(np.int32)),
             torch.from_numpy(matrix.data),
             size=matrix.shape,
+            check_invariants=True,
             device=device,
         )
 

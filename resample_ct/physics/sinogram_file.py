@@ -32,6 +32,8 @@ from resample_ct.volume import Grid
 FORMAT = "resample-ct-sinogram"
 VERSION = 1
 _UNITS = ("pixel", "attenuation")
+# A matrix of this size already takes tens of gigabytes; more is a mistake in the file.
+_LARGEST_IMAGE = 4096
 
 
 @dataclass(frozen=True)
@@ -65,31 +67,38 @@ def write_sinogram(sinogram: Sinogram, path: Path) -> None:
         raise SinogramError(f"--out {path}: exists, expected a new file; name another one")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
+    try:
+        with h5py.File(partial, "w") as file:
+            _write(sinogram, file)
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write(sinogram: Sinogram, file: h5py.File) -> None:
     grid = sinogram.grid
-    with h5py.File(partial, "w") as file:
-        file.create_dataset("sinogram", data=sinogram.data.astype(np.float32), compression="gzip")
-        file["sinogram"].attrs["units"] = "pixel"
-        file["angles"] = np.array(sinogram.geometry.angles)
-        if sinogram.noise_sigma is not None:
-            file["noise_sigma"] = sinogram.noise_sigma
-        file["positions"] = grid.positions
-        file["orientation"] = np.concatenate([grid.row_direction, grid.column_direction])
-        if sinogram.source_headers:
-            file.create_dataset(
-                "source_headers", data=list(sinogram.source_headers), dtype=h5py.string_dtype()
-            )
-        file.attrs.update(
-            format=FORMAT,
-            version=VERSION,
-            image_size=sinogram.geometry.image_size,
-            detector_spacing=sinogram.geometry.detector_spacing,
-            pixel_mm=grid.spacing_mm[0],
-            thickness_mm=grid.thickness_mm,
-            window_hu=[sinogram.window.lower, sinogram.window.upper],
-            noise=sinogram.noise,
-            source=sinogram.source,
+    file.create_dataset("sinogram", data=sinogram.data.astype(np.float32), compression="gzip")
+    file["sinogram"].attrs["units"] = "pixel"
+    file["angles"] = np.array(sinogram.geometry.angles)
+    if sinogram.noise_sigma is not None:
+        file["noise_sigma"] = sinogram.noise_sigma
+    file["positions"] = grid.positions
+    file["orientation"] = np.concatenate([grid.row_direction, grid.column_direction])
+    if sinogram.source_headers:
+        file.create_dataset(
+            "source_headers", data=list(sinogram.source_headers), dtype=h5py.string_dtype()
         )
-    partial.rename(path)
+    file.attrs.update(
+        format=FORMAT,
+        version=VERSION,
+        image_size=sinogram.geometry.image_size,
+        detector_spacing=sinogram.geometry.detector_spacing,
+        pixel_mm=grid.spacing_mm[0],
+        thickness_mm=grid.thickness_mm,
+        window_hu=[sinogram.window.lower, sinogram.window.upper],
+        noise=sinogram.noise,
+        source=sinogram.source,
+    )
 
 
 def _require(path: Path, holder: h5py.AttributeManager | h5py.File, name: str, kind: str) -> object:
@@ -101,7 +110,13 @@ def _require(path: Path, holder: h5py.AttributeManager | h5py.File, name: str, k
 
 
 def _array(path: Path, file: h5py.File, name: str, shape: tuple[int, ...] | None) -> np.ndarray:
-    values = np.asarray(_require(path, file, name, "dataset"), dtype=np.float64)
+    stored = _require(path, file, name, "dataset")
+    try:
+        values = np.asarray(stored, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise SinogramError(
+            f"{path}: dataset {name}: found {stored}, expected an array of numbers; correct it"
+        ) from None
     if shape is not None and values.shape != shape:
         raise SinogramError(
             f"{path}: dataset {name}: found shape {values.shape}, expected {shape} to agree with "
@@ -121,7 +136,7 @@ def _number(path: Path, file: h5py.File, name: str, default: float | None = None
         return default
     value = _require(path, file.attrs, name, "attribute")
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(np.asarray(value).item())
     except (TypeError, ValueError):
         number = float("nan")
     if not 0 < number < float("inf"):
@@ -131,12 +146,43 @@ def _number(path: Path, file: h5py.File, name: str, default: float | None = None
     return number
 
 
+def _text(value: object) -> object:
+    """An attribute's text; HDF5's strings of fixed length, as MATLAB writes them, come as bytes."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def _read_image_size(path: Path, file: h5py.File) -> int:
+    size = _number(path, file, "image_size")
+    if not size.is_integer() or size > _LARGEST_IMAGE:
+        raise SinogramError(
+            f"{path}: attribute image_size: found {size:g}, expected a whole number of pixels up to "
+            f"{_LARGEST_IMAGE}; correct it"
+        )
+    return int(size)
+
+
+def _read_window(path: Path, file: h5py.File) -> Window:
+    found = file.attrs.get("window_hu", (-1000.0, 2000.0))
+    try:
+        return Window(*map(float, np.ravel(found)))
+    except (TypeError, ValueError, OptionError):
+        raise SinogramError(
+            f"{path}: attribute window_hu: found {found}, expected two ascending HU; correct it"
+        ) from None
+
+
 def _read_grid(path: Path, file: h5py.File, count: int, size: int) -> Grid:
     pixel = _number(path, file, "pixel_mm")
     thickness = _number(path, file, "thickness_mm", default=1.0)
     orientation = np.array([1.0, 0, 0, 0, 1, 0])
     if "orientation" in file:
         orientation = _array(path, file, "orientation", (6,))
+        axes = orientation.reshape(2, 3)
+        if not np.allclose(axes @ axes.T, np.eye(2), atol=1e-3):
+            raise SinogramError(
+                f"{path}: dataset orientation: found {orientation.tolist()}, expected two unit "
+                "vectors at right angles, as ImageOrientationPatient; correct it"
+            )
     if "positions" in file:
         positions = _array(path, file, "positions", (count, 3))
     else:
@@ -145,12 +191,37 @@ def _read_grid(path: Path, file: h5py.File, count: int, size: int) -> Grid:
     return Grid(positions, orientation[:3], orientation[3:], (pixel, pixel), size, size, thickness)
 
 
-def _read(path: Path, file: h5py.File) -> Sinogram:
-    found = file.attrs.get("format"), file.attrs.get("version")
-    if found != (FORMAT, VERSION):
+def _read_sigma(path: Path, file: h5py.File, count: int) -> np.ndarray | None:
+    if "noise_sigma" not in file:
+        return None
+    sigma = _array(path, file, "noise_sigma", (count,))
+    if sigma.min() < 0:
         raise SinogramError(
-            f"{path}: attributes format and version: found {found}, expected {(FORMAT, VERSION)}; "
-            "see docs/sinogram-file.md"
+            f"{path}: dataset noise_sigma: found {sigma.min():g}, expected none below 0; correct it"
+        )
+    return sigma
+
+
+def _read_headers(path: Path, file: h5py.File, count: int) -> tuple[str, ...]:
+    if "source_headers" not in file:
+        return ()
+    stored = file["source_headers"]
+    if not isinstance(stored, h5py.Dataset) or h5py.check_string_dtype(stored.dtype) is None:
+        raise SinogramError(f"{path}: dataset source_headers: found {stored}, expected strings")
+    if stored.shape != (count,):
+        raise SinogramError(
+            f"{path}: dataset source_headers: found shape {stored.shape}, expected {(count,)}, one "
+            "a slice"
+        )
+    return tuple(stored.asstr()[:])
+
+
+def _read(path: Path, file: h5py.File) -> Sinogram:
+    kind, version = _text(file.attrs.get("format")), np.ravel(file.attrs.get("version")).tolist()
+    if kind != FORMAT or version != [VERSION]:
+        raise SinogramError(
+            f"{path}: attributes format and version: found {kind}, {', '.join(map(str, version))}, "
+            f"expected {FORMAT}, {VERSION}; see docs/sinogram-file.md"
         )
     data = _array(path, file, "sinogram", None)
     if data.ndim != 3 or 0 in data.shape:
@@ -159,13 +230,13 @@ def _read(path: Path, file: h5py.File) -> Sinogram:
         )
     count, n_angles, n_detectors = data.shape
     angles = _array(path, file, "angles", (n_angles,))
-    size = int(_number(path, file, "image_size"))
-    window = Window(*np.asarray(file.attrs.get("window_hu", (-1000.0, 2000.0)), float))
+    size = _read_image_size(path, file)
+    window = _read_window(path, file)
     spacing = _number(path, file, "detector_spacing", default=1.0)
     geometry = ParallelBeam(size, tuple(angles.tolist()), n_detectors, spacing)
     grid = _read_grid(path, file, count, size)
-    sigma = _array(path, file, "noise_sigma", (count,)) if "noise_sigma" in file else None
-    units = file["sinogram"].attrs.get("units")
+    sigma = _read_sigma(path, file, count)
+    units = _text(file["sinogram"].attrs.get("units"))
     if units not in _UNITS:
         raise SinogramError(
             f"{path}: sinogram's attribute units: found {units}, expected one of {_UNITS}; state it"
@@ -173,20 +244,15 @@ def _read(path: Path, file: h5py.File) -> Sinogram:
     if units == "attenuation":
         unit = attenuation_per_unit(grid.spacing_mm[0], window)
         data, sigma = data / unit, None if sigma is None else sigma / unit
-    headers = tuple(file["source_headers"].asstr()[:]) if "source_headers" in file else ()
-    if headers and len(headers) != count:
-        raise SinogramError(
-            f"{path}: dataset source_headers: found {len(headers)}, expected {count}, one a slice"
-        )
     return Sinogram(
         data=data.astype(np.float32),
         geometry=geometry,
         grid=grid,
         window=window,
-        noise=str(file.attrs.get("noise", "measured")),
+        noise=str(_text(file.attrs.get("noise", "measured"))),
         noise_sigma=sigma,
-        source=str(file.attrs.get("source", path.name)),
-        source_headers=headers,
+        source=str(_text(file.attrs.get("source", path.name))),
+        source_headers=_read_headers(path, file, count),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from monai.networks.nets import AutoencoderKL
 from torch import nn
 
-from resample_ct.errors import PriorError
+from resample_ct.errors import OptionError, PriorError
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
 from resample_ct.prior.schedule import NoiseSchedule
@@ -45,11 +46,13 @@ def write_bundle(
     """
     if folder.exists():
         raise PriorError(f"--out {folder}: exists, expected a new folder; name another one")
-    (folder / "models").mkdir(parents=True)
-    (folder / "configs").mkdir()
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "models").mkdir(parents=True)
+    (partial / "configs").mkdir()
     for part, network in zip(_PARTS, (autoencoder, unet), strict=True):
         weights = {k: v.half().contiguous() for k, v in network.state_dict().items()}
-        torch.save(weights, folder / "models" / f"{part}.pt")
+        torch.save(weights, partial / "models" / f"{part}.pt")
     metadata = {
         "format": FORMAT,
         "version": VERSION,
@@ -61,9 +64,10 @@ def write_bundle(
         "window_hu": [window.lower, window.upper],
         "image_size": 256,
         "training": training,
-        "sha256": {part: _sha256(folder / "models" / f"{part}.pt") for part in _PARTS},
+        "sha256": {part: _sha256(partial / "models" / f"{part}.pt") for part in _PARTS},
     }
-    (folder / "configs" / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n")
+    (partial / "configs" / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n")
+    partial.rename(folder)
 
 
 def _settings(kind: type, values: dict[str, Any]) -> Any:
@@ -73,7 +77,8 @@ def _settings(kind: type, values: dict[str, Any]) -> Any:
 def read_bundle(folder: Path | None = None, device: str = "cpu") -> LatentPrior:
     """Read a prior (the shipped one without a folder) in float32, ready for inference.
 
-    Raises PriorError for a folder that is no bundle, another version, or weights whose hash differs.
+    Raises PriorError for a folder that is no bundle, another version, damaged metadata, or weights
+    whose hash differs.
     """
     folder = folder or DEFAULT_BUNDLE
     path = folder / "configs" / "metadata.json"
@@ -82,13 +87,23 @@ def read_bundle(folder: Path | None = None, device: str = "cpu") -> LatentPrior:
             f"--prior {folder}: no configs/metadata.json, expected a bundle written by "
             "`resample-ct fine-tune`; name such a folder"
         )
-    metadata = json.loads(path.read_text())
-    found = (metadata.get("format"), metadata.get("version"))
-    if found != (FORMAT, VERSION):
+    try:
+        metadata = json.loads(path.read_text())
+        found = (metadata.get("format"), metadata.get("version"))
+        if found != (FORMAT, VERSION):
+            raise PriorError(
+                f"{path}: format and version are {found}, expected {(FORMAT, VERSION)}; "
+                "fine-tune again with this release"
+            )
+        return _read(folder, metadata, device)
+    except (AttributeError, KeyError, TypeError, ValueError, OptionError) as error:
         raise PriorError(
-            f"{path}: format and version are {found}, expected {(FORMAT, VERSION)}; "
-            "fine-tune again with this release"
-        )
+            f"{path}: cannot be understood ({error!r}), expected what `resample-ct fine-tune` wrote; "
+            "copy the bundle again"
+        ) from error
+
+
+def _read(folder: Path, metadata: dict[str, Any], device: str) -> LatentPrior:
     networks = {
         "autoencoder": _settings(AutoencoderSettings, metadata["autoencoder"]).build(),
         "unet": _settings(UNetSettings, metadata["unet"]).build(),
@@ -97,10 +112,11 @@ def read_bundle(folder: Path | None = None, device: str = "cpu") -> LatentPrior:
         weights = folder / "models" / f"{part}.pt"
         if not weights.is_file():
             raise PriorError(f"{weights}: missing, expected the weights; copy the whole bundle")
-        if _sha256(weights) != metadata["sha256"][part]:
+        expected, found = metadata["sha256"][part], _sha256(weights)
+        if found != expected:
             raise PriorError(
-                f"{weights}: its sha256 is {_sha256(weights)[:12]}…, expected "
-                f"{metadata['sha256'][part][:12]}…; copy the bundle again"
+                f"{weights}: its sha256 is {found[:12]}…, expected {expected[:12]}…; copy the bundle "
+                "again"
             )
         state = torch.load(weights, weights_only=True, map_location=device)
         network.load_state_dict({k: v.float() for k, v in state.items()})

@@ -35,9 +35,12 @@ class NoiseSchedule:
     def timesteps(self, steps: int, start: int | None = None) -> list[int]:
         """`steps` times from `start` (default T - 1) down, evenly spaced, the last above t = -1.
 
-        The time after the last is the clean latent. Raises OptionError for more steps than times.
+        The time after the last is the clean latent. Raises OptionError for more steps than times, or
+        a start outside the schedule.
         """
         first = self.train_steps - 1 if start is None else start
+        if not 0 <= first < self.train_steps:
+            raise OptionError(f"start: found {first}, expected 0 to {self.train_steps - 1}")
         if not 1 <= steps <= first + 1:
             raise OptionError(f"steps: found {steps}, expected 1 to {first + 1} from t = {first}")
         return [int(t) for t in np.linspace(first, -1, steps + 1).round()[:-1]]

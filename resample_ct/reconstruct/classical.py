@@ -25,7 +25,7 @@ class FBP:
         """See `Reconstructor`. Raises OptionError for an operator that is no Radon transform."""
         if not isinstance(measurement.operator, Projector):
             raise OptionError("--method fbp: expected a parallel-beam projector; choose another")
-        return fbp.fbp(measurement.operator, measurement.sinogram, filter=self.filter)
+        return fbp.fbp(measurement.operator.geometry, measurement.sinogram, self.filter)
 
 
 @dataclass(frozen=True)

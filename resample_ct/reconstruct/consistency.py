@@ -59,16 +59,18 @@ def optimise_latent(
     Each slice stops on its own once its mean squared residual is at most its `tau` (B,), the noise
     level: fitting closer would fit the noise. Returns the latent of the lowest residual of each slice.
     """
+    if iterations == 0:
+        return latent
     z = latent.detach().clone().requires_grad_(True)
     optimiser = torch.optim.Adam([z], lr=learning_rate)
     best = latent.detach().clone()
     lowest = torch.full((len(latent),), float("inf"), device=latent.device)
     with torch.enable_grad():
-        for _ in range(iterations):
+        for step in range(iterations + 1):
             residual = measurement.residual(prior.decode(z))
-            better = residual.detach() < lowest
+            better = (residual.detach() < lowest) & (lowest > tau)
             best[better], lowest[better] = z.detach()[better], residual.detach()[better]
-            if bool((lowest <= tau).all()):
+            if step == iterations or bool((lowest <= tau).all()):
                 break
             optimiser.zero_grad()
             residual.sum().backward()

@@ -9,7 +9,8 @@ import torch
 
 def randn(shape: torch.Size, generators: Sequence[torch.Generator]) -> torch.Tensor:
     """Normal noise (B, ...), slice b from generator b, so a slice does not depend on its batch."""
-    return torch.stack([torch.randn(shape[1:], generator=g) for g in generators])
+    slices = zip(range(shape[0]), generators, strict=True)
+    return torch.stack([torch.randn(shape[1:], generator=g) for _, g in slices])
 
 
 def ddim_step(

@@ -40,7 +40,7 @@ def conjugate_gradient(
 
 
 def cgls(operator: LinearOperator, y: torch.Tensor, iterations: int = 20) -> torch.Tensor:
-    """Argmin ||A x - y||^2 from zero (Hestenes and Stiefel 1952), stopped early.
+    """The argmin ||A x - y||^2 from zero (Hestenes and Stiefel 1952), stopped early.
 
     Args:
         operator: A.
@@ -57,12 +57,12 @@ def cgls(operator: LinearOperator, y: torch.Tensor, iterations: int = 20) -> tor
 def pseudo_inverse_step(
     operator: LinearOperator, y: torch.Tensor, x: torch.Tensor, iterations: int, kappa: float
 ) -> torch.Tensor:
-    """X - kappa (A^+ A x - A^+ y), A^+ = A^T (A A^T)^-1 by conjugate gradients (paper eq. 16)."""
-    transpose = operator.T
-    misfit = operator(x) - y
-    return x - kappa * transpose(
-        conjugate_gradient(lambda v: operator(transpose(v)), misfit, iterations)
-    )
+    """Paper eq. 16: x - kappa (A^+ A x - A^+ y), A^+ = A^T (A A^T)^-1 by conjugate gradients.
+
+    A A^T has no inverse where rays miss the image, and conjugate gradients on it diverge once those
+    rays hold noise. Least squares from zero has the same limit, A^+ (A x - y), and always converges.
+    """
+    return x - kappa * cgls(operator, operator(x) - y, iterations)
 
 
 def regularised_data_consistency(

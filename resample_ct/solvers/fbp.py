@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
 from resample_ct.errors import OptionError
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.projector import Projector
 
 
-def frequency_response(length: int, name: str) -> np.ndarray:
-    """The filter at the frequencies of a real FFT of `length` samples, for unit sample spacing.
+def frequency_response(length: int, name: str, spacing: float = 1.0) -> np.ndarray:
+    """The filter at the frequencies of a real FFT of `length` samples, `spacing` pixels apart.
 
     The ramp is the transform of its band-limited kernel (Kak and Slaney eq. 61), not |f| itself,
-    which would lose the mean. Raises OptionError for an unknown name.
+    which would lose the mean. The windows end at the image's highest frequency where the detector is
+    finer than the image. Raises OptionError for an unknown name.
     """
     n = np.fft.fftfreq(length, 1 / length)
     kernel = np.zeros(length)
@@ -22,7 +24,7 @@ def frequency_response(length: int, name: str) -> np.ndarray:
     odd = n % 2 == 1
     kernel[odd] = -1 / (np.pi * n[odd]) ** 2
     ramp = np.real(np.fft.rfft(kernel))
-    f = np.fft.rfftfreq(length)
+    f = np.fft.rfftfreq(length) / min(spacing, 1.0)
     windows = {
         "ramp": np.ones_like(f),
         "hann": 0.5 + 0.5 * np.cos(2 * np.pi * f),
@@ -31,7 +33,7 @@ def frequency_response(length: int, name: str) -> np.ndarray:
     }
     if name not in windows:
         raise OptionError(f"--filter {name}: unknown, expected one of {', '.join(windows)}")
-    return ramp * windows[name]
+    return ramp / spacing * np.where(f <= 0.5, windows[name], 0.0)
 
 
 def view_weights(geometry: ParallelBeam) -> np.ndarray:
@@ -40,8 +42,6 @@ def view_weights(geometry: ParallelBeam) -> np.ndarray:
     Views need not be evenly spaced: each takes half of the arc to either neighbour, modulo pi.
     """
     angles = np.mod(np.array(geometry.angles), np.pi)
-    if len(angles) == 1:
-        return np.array([np.pi])
     order = np.argsort(angles)
     gaps = np.diff(angles[order], append=angles[order][0] + np.pi)
     weights = np.empty_like(angles)
@@ -49,14 +49,31 @@ def view_weights(geometry: ParallelBeam) -> np.ndarray:
     return weights
 
 
-def fbp(operator: Projector, y: torch.Tensor, filter: str = "ramp") -> torch.Tensor:
-    """X = A^T (weight of the view * filter * y).
+def back_project(geometry: ParallelBeam, views: torch.Tensor) -> torch.Tensor:
+    """Sum over the views of their value where each pixel lies, interpolated linearly; 0 beyond.
 
-    The detector's spacing cancels: the filter has 1 / spacing, and A^T, which spreads every ray
-    over the pixels it crosses, 1 / spacing too many.
+    Not A^T: that leaves gaps between rays that are further apart than pixels.
+    """
+    last = geometry.n_detectors
+    padded = torch.nn.functional.pad(views, (1, 1))
+    place = torch.arange(geometry.image_size, dtype=torch.float64, device=views.device)
+    place = place - (geometry.image_size - 1) / 2
+    image = views.new_zeros(views.shape[0], 1, *geometry.image_shape)
+    for index, angle in enumerate(geometry.angles):
+        s = place * math.cos(angle) - place[:, None] * math.sin(angle)
+        detector = s / geometry.detector_spacing + (last + 1) / 2
+        low = detector.floor().clamp(0, last)
+        share = (detector - low).clamp(0, 1).to(views)
+        view, low = padded[:, :, index], low.long()
+        image += torch.lerp(view[..., low], view[..., low + 1], share)
+    return image
+
+
+def fbp(geometry: ParallelBeam, y: torch.Tensor, filter: str = "ramp") -> torch.Tensor:
+    """Filter each view, weight it with its arc and project it back.
 
     Args:
-        operator: the Radon transform; its geometry gives the views' arcs.
+        geometry: the rays.
         y: (B, 1, angle, detector) line integrals.
         filter: ramp, hann, shepp-logan or cosine.
 
@@ -65,7 +82,7 @@ def fbp(operator: Projector, y: torch.Tensor, filter: str = "ramp") -> torch.Ten
     """
     detectors = y.shape[-1]
     length = 1 << (2 * detectors - 1).bit_length()
-    response = torch.from_numpy(frequency_response(length, filter)).to(y)
+    response = torch.from_numpy(frequency_response(length, filter, geometry.detector_spacing)).to(y)
     filtered = torch.fft.irfft(torch.fft.rfft(y, n=length) * response, n=length)[..., :detectors]
-    weights = torch.from_numpy(view_weights(operator.geometry)).to(y)[:, None]
-    return operator.T(filtered * weights)
+    weights = torch.from_numpy(view_weights(geometry)).to(y)[:, None]
+    return back_project(geometry, filtered * weights)

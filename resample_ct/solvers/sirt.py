@@ -18,7 +18,7 @@ def sirt(
     iterations: int = 100,
     start: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """X <- max(x + C A^T R (y - A x), 0), R and C the inverse row and column sums of A.
+    """Iterate x <- max(x + C A^T R (y - A x), 0), R and C the inverse row and column sums of A.
 
     Args:
         operator: A, with no negative entries.

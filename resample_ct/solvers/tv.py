@@ -53,7 +53,7 @@ def _primal_dual(
     start: torch.Tensor | None,
     iterations: int,
 ) -> torch.Tensor:
-    """Argmin over x >= 0 of 0.5 ||A x - y||^2 + sum of weight * TV(x - reference)."""
+    """The argmin over x >= 0 of 0.5 ||A x - y||^2 + sum of weight * TV(x - reference)."""
     transpose = operator.T
     scale = _GRADIENT_SCALE
     ones = y.new_ones(1, 1, *operator.domain_shape)
@@ -88,7 +88,7 @@ def tv(
     iterations: int = DEFAULT_ITERATIONS,
     start: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Argmin over x >= 0 of 0.5 ||A x - y||^2 + weight * TV(x), isotropic.
+    """The argmin over x >= 0 of 0.5 ||A x - y||^2 + weight * TV(x), isotropic.
 
     Args:
         operator: A.
@@ -111,7 +111,7 @@ def piccs(
     share: float,
     iterations: int,
 ) -> torch.Tensor:
-    """Argmin over x >= 0 of 0.5 ||A x - y||^2 + weight * (share TV(x - prior) + (1 - share) TV(x)).
+    """As `tv`, with the penalty weight * (share * TV(x - prior) + (1 - share) * TV(x)).
 
     Args:
         operator: A.

@@ -1,0 +1,204 @@
+"""NIfTI in and out: every voxel keeps its place in the patient."""
+
+import itertools
+import struct
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resample_ct.io.nifti import read_nifti, write_nifti
+from resample_ct.io.study import read_study
+from resample_ct.volume import Grid, Volume
+
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+SHAPE = (2, 3, 4)
+HU = np.arange(24, dtype=np.int16).reshape(SHAPE) * 50 - 1000
+
+
+@st.composite
+def affines(draw):
+    """RAS affines: any order and direction of the axes, any spacing, slightly turned."""
+    order = draw(st.sampled_from(list(itertools.permutations(range(3)))))
+    signs = draw(st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3))
+    spacing = draw(st.tuples(*[st.floats(0.3, 5.0)] * 3))
+    angle = np.radians(draw(st.floats(-40.0, 40.0)))
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    affine = np.eye(4)
+    affine[:3, :3] = turn @ np.eye(3)[:, order] * signs * spacing
+    affine[:3, 3] = draw(st.tuples(*[st.floats(-300.0, 300.0)] * 3))
+    return affine
+
+
+def assert_same_voxels(array, affine, expected, expected_affine):
+    """Each voxel's place in space holds the same HU, whatever the order of the axes."""
+    indices = np.argwhere(np.ones(array.shape, bool))
+    places = indices @ affine[:3, :3].T + affine[:3, 3]
+    found = (places - expected_affine[:3, 3]) @ np.linalg.inv(expected_affine[:3, :3]).T
+    np.testing.assert_allclose(found, found.round(), atol=1e-2)
+    assert array.size == expected.size
+    np.testing.assert_array_equal(array.reshape(-1), expected[tuple(found.round().astype(int).T)])
+
+
+@given(affine=affines())
+@settings(max_examples=60, deadline=None)
+def test_reading_keeps_every_voxel_s_place(tmp_path_factory, affine):
+    path = tmp_path_factory.mktemp("nifti") / "ct.nii"
+    nib.save(nib.Nifti1Image(HU, affine), path)
+    volume = read_nifti(path).volume
+    assert_same_voxels(volume.hu.transpose(2, 1, 0), LPS @ volume.grid.affine, HU, affine)
+
+
+@given(affine=affines())
+@settings(max_examples=60, deadline=None)
+def test_a_round_trip_keeps_every_voxel_s_place(tmp_path_factory, affine):
+    folder = tmp_path_factory.mktemp("nifti")
+    nib.save(nib.Nifti1Image(HU, affine), folder / "in.nii")
+    write_nifti(read_nifti(folder / "in.nii").volume, folder / "out.nii")
+    result = nib.load(folder / "out.nii")
+    assert_same_voxels(np.asarray(result.dataobj), result.affine, HU, affine)
+
+
+@given(affine=affines())
+@settings(max_examples=60, deadline=None)
+def test_slices_are_ascending_and_right_handed(tmp_path_factory, affine):
+    path = tmp_path_factory.mktemp("nifti") / "ct.nii"
+    nib.save(nib.Nifti1Image(HU, affine), path)
+    grid = read_nifti(path).grid
+    assert (grid.gaps_mm > 0).all()
+    assert grid.is_even
+
+
+def test_an_axial_volume_is_read_as_dicom_would_show_it(nifti):
+    grid = read_nifti(nifti(HU, np.diag([0.5, 0.7, 3.0, 1.0]))).grid
+    np.testing.assert_array_equal(grid.row_direction, [1, 0, 0])
+    np.testing.assert_array_equal(grid.column_direction, [0, 1, 0])
+    np.testing.assert_allclose(grid.spacing_mm, (0.7, 0.5))
+
+
+def test_scaled_integers_are_read_as_the_header_scales_them(nifti):
+    path = nifti(HU, name="ct.nii")
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<ff", content, 112, 0.5, -10)
+    path.write_bytes(content)
+    assert sorted(read_nifti(path).volume.hu.reshape(-1)) == sorted((HU * 0.5 - 10).reshape(-1))
+
+
+def test_a_fourth_axis_of_one_is_no_obstacle(nifti):
+    assert read_nifti(nifti(HU[..., None])).volume.hu.shape == (4, 3, 2)
+
+
+def test_a_volume_without_air_is_noted(nifti):
+    (note,) = read_nifti(nifti(np.abs(HU))).notes
+    assert "is it in HU?" in note
+
+
+def test_a_volume_without_a_place_is_noted(tmp_path):
+    nib.save(nib.Nifti1Image(HU, None), tmp_path / "ct.nii")
+    (note,) = read_nifti(tmp_path / "ct.nii").notes
+    assert "sform and qform codes are 0" in note
+
+
+def test_what_lies_below_minus_1024_is_air(nifti):
+    hu = HU.copy()
+    hu[0, 0, 0] = -3024
+    study = read_nifti(nifti(hu))
+    assert study.volume.hu.min() == -1000
+    assert sum(int(study.pixels(i).padding.sum()) for i in range(len(study))) == 1
+
+
+def test_dicom_becomes_nifti_that_simpleitk_finds_at_the_same_place(series, tmp_path, sitk_series):
+    folder = series(3)
+    write_nifti(read_study(folder).volume, tmp_path / "ct.nii.gz")
+    before, after = sitk_series(folder), sitk.ReadImage(tmp_path / "ct.nii.gz")
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(after), sitk.GetArrayFromImage(before))
+    for place in ((0, 0, 0), (511, 0, 1), (300, 500, 2)):
+        np.testing.assert_allclose(
+            after.TransformIndexToPhysicalPoint(place),
+            before.TransformIndexToPhysicalPoint(place),
+            atol=1e-3,
+        )
+
+
+def test_dicom_to_nifti_and_back_is_the_same_volume(series, tmp_path):
+    before = read_study(series(3)).volume
+    write_nifti(before, tmp_path / "ct.nii.gz")
+    after = read_study(tmp_path / "ct.nii.gz").volume
+    np.testing.assert_array_equal(after.hu, before.hu)
+    np.testing.assert_allclose(after.grid.affine, before.grid.affine, atol=1e-4)
+
+
+def volume(positions, hu=None):
+    positions = np.array(positions, float)
+    grid = Grid(
+        positions=positions,
+        row_direction=np.array([1.0, 0, 0]),
+        column_direction=np.array([0.0, np.cos(0.3), -np.sin(0.3)]),
+        spacing_mm=(0.7, 0.5),
+        rows=2,
+        columns=3,
+        thickness_mm=1.0,
+    )
+    if hu is None:
+        hu = np.arange(len(positions) * 6.0).reshape(-1, 2, 3) - 1000
+    return Volume(np.asarray(hu, np.float32), grid)
+
+
+def test_tilt_becomes_shear_in_the_sform(tmp_path):
+    tilted = volume([[10, 20, 5 * z] for z in range(4)])
+    write_nifti(tilted, tmp_path / "ct.nii")
+    image = nib.load(tmp_path / "ct.nii")
+    np.testing.assert_allclose(image.get_sform()[:3, 2], [0, 0, 5], atol=1e-6)
+    np.testing.assert_allclose(image.get_sform()[:3, 3], [-10, -20, 0], atol=1e-6)
+    assert (image.header["sform_code"], image.header["qform_code"]) == (1, 0)
+
+
+def test_an_upright_stack_has_both_forms(tmp_path):
+    normal = volume([[0, 0, 0]]).grid.normal
+    write_nifti(volume([k * 4 * normal for k in range(3)]), tmp_path / "ct.nii")
+    image = nib.load(tmp_path / "ct.nii")
+    assert (image.header["sform_code"], image.header["qform_code"]) == (1, 1)
+    np.testing.assert_allclose(image.get_qform(), image.get_sform(), atol=1e-5)
+
+
+def test_uneven_slices_are_interpolated_evenly(tmp_path):
+    normal = volume([[0, 0, 0]]).grid.normal
+    places = np.array([0.0, 2, 6, 8])
+    uneven = volume(places[:, None] * normal, np.ones((4, 2, 3)) * places[:, None, None] ** 2)
+    write_nifti(uneven, tmp_path / "ct.nii")
+    image = nib.load(tmp_path / "ct.nii")
+    assert image.header.get_zooms()[2] == pytest.approx(2)
+    np.testing.assert_allclose(np.asarray(image.dataobj)[0, 0], [0, 4, 20, 36, 64])
+
+
+def test_uneven_slices_stay_where_they_are(tmp_path):
+    normal = volume([[0, 0, 0]]).grid.normal
+    places = np.array([0.0, 3, 9, 12])
+    uneven = volume(places[:, None] * normal + [5, 6, 7])
+    write_nifti(uneven, tmp_path / "ct.nii")
+    result = read_nifti(tmp_path / "ct.nii").volume
+    for index, kept in enumerate([0, 1, 3, 4]):
+        np.testing.assert_allclose(result.grid.positions[kept], uneven.grid.positions[index], atol=1e-5)
+        np.testing.assert_allclose(result.hu[kept], uneven.hu[index])
+
+
+def test_whole_numbers_are_stored_as_such_and_others_exactly(tmp_path):
+    fractions = volume([[0, 0, 0], [0, 0, 1]], np.linspace(-1000, 2000, 12).reshape(2, 2, 3) / 3)
+    write_nifti(fractions, tmp_path / "fractions.nii")
+    write_nifti(volume([[0, 0, 0], [0, 0, 1]]), tmp_path / "whole.nii")
+    assert nib.load(tmp_path / "whole.nii").get_data_dtype() == np.int16
+    stored = np.asarray(nib.load(tmp_path / "fractions.nii").dataobj)
+    np.testing.assert_array_equal(stored, fractions.hu.transpose(2, 1, 0))
+
+
+def test_the_description_fits_the_header(tmp_path):
+    write_nifti(volume([[0, 0, 0]]), tmp_path / "ct.nii", "é" + "x" * 100)
+    assert nib.load(tmp_path / "ct.nii").header["descrip"] == b"?" + b"x" * 78
+
+
+def test_a_lone_slice_has_its_thickness(tmp_path):
+    write_nifti(volume([[0, 0, 0]]), tmp_path / "ct.nii")
+    assert nib.load(tmp_path / "ct.nii").header.get_zooms()[2] == pytest.approx(1.0)

@@ -1,0 +1,86 @@
+"""Laws that every linear operator must obey, and random geometries to try them on."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from hypothesis import strategies as st
+
+from resample_ct.physics.geometry import ParallelBeam
+
+finite = st.floats(-10, 10, allow_nan=False)
+
+geometries = st.builds(
+    ParallelBeam,
+    image_size=st.integers(1, 32),
+    angles=st.lists(finite, min_size=1, max_size=8).map(tuple),
+    n_detectors=st.integers(1, 48),
+    detector_spacing=st.floats(0.25, 3),
+)
+
+
+def smooth_phantom(size: int) -> torch.Tensor:
+    """Three Gaussians, (1, 1, size, size), far from the edge and from symmetry."""
+    place = (torch.arange(size) - (size - 1) / 2) / size
+    image = torch.zeros(size, size)
+    for row, column, width, height in ((0.1, 0.05, 0.12, 0.8), (-0.15, 0.1, 0.05, 0.5), (0.0, -0.2, 0.07, 0.4)):
+        square = (place[:, None] - row).square() + (place - column).square()
+        image += height * torch.exp(-square / (2 * width**2))
+    return image[None, None]
+
+
+def shepp_like(size: int) -> torch.Tensor:
+    """Discs with sharp edges, (1, 1, size, size)."""
+    place = (torch.arange(size) - (size - 1) / 2) / size
+    image = torch.zeros(size, size)
+    for row, column, radius, height in ((0, 0, 0.4, 0.4), (0.1, 0.15, 0.12, 0.3), (-0.1, -0.15, 0.1, -0.3)):
+        image[(place[:, None] - row).square() + (place - column).square() < radius**2] += height
+    return image[None, None]
+
+
+def inner(a: torch.Tensor, b: torch.Tensor) -> float:
+    """<a, b> in double precision."""
+    return float((a.double() * b.double()).sum())
+
+
+def norm(a: torch.Tensor) -> float:
+    return math.sqrt(inner(a, a))
+
+
+def random_pair(operator, batch: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Normal x and y for A."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(batch, 1, *operator.domain_shape, generator=generator)
+    return x, torch.randn(batch, 1, *operator.range_shape, generator=generator)
+
+
+def assert_adjoint(operator, batch: int, seed: int, relative: float = 1e-5) -> None:
+    """<A x, y> = <x, A^T y>."""
+    x, y = random_pair(operator, batch, seed)
+    image = operator(x)
+    gap = abs(inner(image, y) - inner(x, operator.T(y)))
+    assert gap <= relative * norm(image) * norm(y)
+
+
+def assert_linear(operator, batch: int, seed: int, relative: float = 1e-5) -> None:
+    """A(2 u - 3 v) = 2 A u - 3 A v."""
+    u, _ = random_pair(operator, batch, seed)
+    v, _ = random_pair(operator, batch, seed + 1)
+    left, right = operator(2 * u - 3 * v), 2 * operator(u) - 3 * operator(v)
+    assert norm(left - right) <= relative * (1 + norm(operator(u)) + norm(operator(v)))
+
+
+def assert_gradient_is_adjoint(operator, batch: int, seed: int) -> None:
+    """The gradient of <A x, y> in x is A^T y, bit by bit."""
+    x, y = random_pair(operator, batch, seed)
+    x.requires_grad_(True)
+    (gradient,) = torch.autograd.grad((operator(x) * y).sum(), x)
+    assert torch.equal(gradient, operator.T(y))
+
+
+def assert_batch_is_loop(function, batch: torch.Tensor, tolerance: float = 1e-6) -> None:
+    """f(batch)[i] = f(batch[i : i + 1])."""
+    together = function(batch)
+    alone = torch.cat([function(part) for part in batch.split(1)])
+    torch.testing.assert_close(together, alone, rtol=tolerance, atol=tolerance)

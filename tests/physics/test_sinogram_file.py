@@ -1,0 +1,204 @@
+"""The sinogram file: what is written is read, and what is wrong is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+
+from resample_ct.errors import SinogramError
+from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.noise import attenuation_per_unit
+from resample_ct.physics.sinogram_file import Sinogram, read_sinogram, write_sinogram
+from resample_ct.units import Window
+from resample_ct.volume import Grid
+
+DATA = np.random.default_rng(0).random((2, 3, 6)).astype(np.float32)
+ANGLES = np.array([0.0, 0.5, 2.0])
+
+
+@pytest.fixture
+def sinogram():
+    axes = np.array([0.6, 0.8, 0.0]), np.array([-0.8, 0.6, 0.0])
+    positions = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 5.5]])
+    return Sinogram(
+        data=DATA,
+        geometry=ParallelBeam(4, tuple(ANGLES), 6, 1.25),
+        grid=Grid(positions, *axes, (0.7, 0.7), 4, 4, 2.5),
+        window=Window(-1000.0, 1500.0),
+        noise="gaussian:0.01 (simulated)",
+        noise_sigma=np.array([0.1, 0.2]),
+        source="3-B40f",
+        source_headers=('{"00100010": {}}', "{}"),
+    )
+
+
+@pytest.fixture
+def users_file(tmp_path):
+    """Makes the least that a user must write, changed by `edit(file)`."""
+
+    def make(edit=lambda file: None):
+        path = tmp_path / "mine.h5"
+        with h5py.File(path, "w") as file:
+            file.attrs.update(format="resample-ct-sinogram", version=1, image_size=4, pixel_mm=0.7)
+            file["sinogram"] = DATA
+            file["sinogram"].attrs["units"] = "pixel"
+            file["angles"] = ANGLES
+            edit(file)
+        return path
+
+    return make
+
+
+def test_read_inverts_write(sinogram, tmp_path):
+    write_sinogram(sinogram, tmp_path / "new" / "a.h5")
+    found = read_sinogram(tmp_path / "new" / "a.h5")
+    for name in ("geometry", "window", "noise", "source", "source_headers"):
+        assert getattr(found, name) == getattr(sinogram, name)
+    np.testing.assert_array_equal(found.data, sinogram.data)
+    np.testing.assert_array_equal(found.noise_sigma, sinogram.noise_sigma)
+    np.testing.assert_array_equal(found.grid.affine, sinogram.grid.affine)
+    assert found.grid.thickness_mm == 2.5
+
+
+def test_read_inverts_write_of_the_least(sinogram, tmp_path):
+    write_sinogram(replace(sinogram, noise_sigma=None, source_headers=()), tmp_path / "a.h5")
+    found = read_sinogram(tmp_path / "a.h5")
+    assert found.noise_sigma is None and found.source_headers == ()
+
+
+def test_users_least_file_gets_the_defaults(users_file):
+    found = read_sinogram(users_file())
+    assert found.geometry == ParallelBeam(4, tuple(ANGLES), 6, 1.0)
+    assert (found.window, found.noise, found.source) == (Window(), "measured", "mine.h5")
+    np.testing.assert_allclose(found.grid.positions, [[-1.05, -1.05, 0], [-1.05, -1.05, 1]])
+
+
+def test_attenuation_is_converted_to_pixels(users_file):
+    def edit(file):
+        file["sinogram"].attrs["units"] = "attenuation"
+        file["noise_sigma"] = [0.3, 0.6]
+
+    found, unit = read_sinogram(users_file(edit)), attenuation_per_unit(0.7, Window())
+    np.testing.assert_allclose(found.data, DATA / unit, rtol=1e-6)
+    np.testing.assert_allclose(found.noise_sigma, np.array([0.3, 0.6]) / unit)
+
+
+def test_text_of_fixed_length_and_numbers_in_arrays_are_read_as_matlab_writes_them(users_file):
+    def edit(file):
+        file.attrs["format"] = np.bytes_("resample-ct-sinogram")
+        file.attrs["version"] = np.array([1.0])
+        file.attrs["image_size"] = np.array([4.0])
+        file["sinogram"].attrs["units"] = np.bytes_("pixel")
+
+    np.testing.assert_array_equal(read_sinogram(users_file(edit)).data, DATA)
+
+
+def attribute(name, value):
+    return lambda file: file.attrs.__setitem__(name, value)
+
+
+def dataset(name, value):
+    def edit(file):
+        if name in file:
+            del file[name]
+        file[name] = value
+
+    return edit
+
+
+def both(*edits):
+    return lambda file: [edit(file) for edit in edits]
+
+
+def units(value):
+    return lambda file: file["sinogram"].attrs.__setitem__("units", value)
+
+
+NAN = np.where(np.arange(36).reshape(2, 3, 6) == 8, np.nan, DATA)
+
+
+@pytest.mark.parametrize(
+    "edit, message",
+    [
+        (lambda file: file.attrs.__delitem__("format"), "format and version: found None, 1, expected"),
+        (attribute("format", "other"), "format and version: found other, 1, expected"),
+        (attribute("version", 2), "found resample-ct-sinogram, 2, expected resample-ct-sinogram, 1"),
+        (attribute("version", [1, 1]), "found resample-ct-sinogram, 1, 1, expected"),
+        (lambda file: file.__delitem__("sinogram"), "dataset sinogram: missing"),
+        (lambda file: file.__delitem__("angles"), "dataset angles: missing"),
+        (lambda file: file.attrs.__delitem__("image_size"), "attribute image_size: missing"),
+        (lambda file: file.attrs.__delitem__("pixel_mm"), "attribute pixel_mm: missing"),
+        (lambda file: file["sinogram"].attrs.__delitem__("units"), "units: found None, expected one of"),
+        (units("counts"), "units: found counts, expected one of"),
+        (attribute("image_size", 0), "image_size: found 0, expected a positive number"),
+        (attribute("image_size", -4), "image_size: found -4, expected a positive number"),
+        (attribute("image_size", 4.5), "image_size: found 4.5, expected a whole number"),
+        (attribute("image_size", 10**9), r"image_size: found 1e\+09, expected .* up to 4096"),
+        (attribute("image_size", "big"), "image_size: found big, expected a positive number"),
+        (attribute("image_size", [4, 4]), "image_size: found .4 4., expected a positive number"),
+        (attribute("pixel_mm", np.nan), "pixel_mm: found nan"),
+        (attribute("pixel_mm", -0.7), "pixel_mm: found -0.7"),
+        (attribute("detector_spacing", 0), "detector_spacing: found 0"),
+        (attribute("thickness_mm", np.inf), "thickness_mm: found inf"),
+        (attribute("window_hu", [2000.0, -1000.0]), "window_hu: found .* expected two ascending"),
+        (attribute("window_hu", [0.0, 1.0, 2.0]), "window_hu: found .* expected two ascending"),
+        (attribute("window_hu", "wide"), "window_hu: found wide, expected two ascending"),
+        (dataset("sinogram", DATA[0]), r"sinogram: found shape \(3, 6\), expected \(slice, angle, detector\)"),
+        (dataset("sinogram", DATA[:0]), r"sinogram: found shape \(0, 3, 6\)"),
+        (dataset("sinogram", NAN), r"sinogram: found a non-finite value at \[0, 1, 2\]"),
+        (dataset("sinogram", "text"), "sinogram: found .* expected an array of numbers"),
+        (lambda file: file.pop("sinogram") and file.create_dataset("sinogram/inner", data=DATA), "sinogram: found .* expected an array"),
+        (dataset("angles", ANGLES[:2]), r"angles: found shape \(2,\), expected \(3,\)"),
+        (dataset("angles", ANGLES + np.inf), "angles: found a non-finite value"),
+        (dataset("noise_sigma", [0.1]), r"noise_sigma: found shape \(1,\), expected \(2,\)"),
+        (dataset("noise_sigma", [0.1, -0.1]), "noise_sigma: found -0.1, expected none below 0"),
+        (dataset("positions", np.zeros((3, 3))), r"positions: found shape \(3, 3\), expected \(2, 3\)"),
+        (dataset("orientation", np.zeros(5)), r"orientation: found shape \(5,\), expected \(6,\)"),
+        (dataset("orientation", np.ones(6)), "orientation: found .* expected two unit vectors"),
+        (dataset("source_headers", ["{}"]), r"source_headers: found shape \(1,\), expected \(2,\)"),
+        (dataset("source_headers", [1, 2]), "source_headers: found .* expected strings"),
+        (both(attribute("window_hu", [-500.0, 500.0]), units("attenuation")), "expected one from -1000"),
+    ],
+)
+def test_what_is_wrong_is_named(users_file, edit, message):
+    path = users_file(edit)
+    with pytest.raises(SinogramError, match=message) as error:
+        read_sinogram(path)
+    assert str(error.value).startswith(f"{path}: ")
+
+
+def test_what_is_no_hdf5_is_refused(tmp_path):
+    (tmp_path / "a.h5").write_text("sinogram")
+    with pytest.raises(SinogramError, match="cannot be read"):
+        read_sinogram(tmp_path / "a.h5")
+
+
+def test_missing_file_is_refused(tmp_path):
+    with pytest.raises(SinogramError, match="cannot be read"):
+        read_sinogram(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_truncated_file_is_refused(users_file, share):
+    path = users_file()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(SinogramError, match="cannot be read"):
+        read_sinogram(path)
+
+
+def test_existing_file_is_left_alone(sinogram, tmp_path):
+    path = tmp_path / "a.h5"
+    path.write_text("precious")
+    with pytest.raises(SinogramError, match="exists, expected a new file"):
+        write_sinogram(sinogram, path)
+    assert path.read_text() == "precious"
+
+
+def test_failed_write_leaves_nothing(sinogram, tmp_path):
+    with pytest.raises(TypeError):
+        write_sinogram(replace(sinogram, source=object()), tmp_path / "a.h5")
+    assert not list(tmp_path.iterdir())

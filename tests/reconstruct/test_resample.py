@@ -1,0 +1,149 @@
+"""ReSample: the paper's figures, its stages, and what each option changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from resample_ct.errors import OptionError
+from resample_ct.measure import method_generators
+from resample_ct.physics.backends import make_projector
+from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.reconstruct import resample as module
+from resample_ct.reconstruct.base import Measurement
+from resample_ct.reconstruct.resample import PRESETS, ReSample, ReSampleSettings, settings_from
+
+QUICK = ReSampleSettings(
+    steps=4,
+    skip=1,
+    pixel_iterations=2,
+    latent_iterations=2,
+    final_latent_iterations=2,
+    latent_rate=2e-2,
+)
+
+
+@pytest.fixture
+def measurement(real_slice):
+    operator = make_projector(ParallelBeam.uniform(256, 8))
+    y = operator(torch.cat([real_slice, real_slice.flip(-1)]))
+    return Measurement(operator, y, torch.full((2,), 1e-4))
+
+
+def run(prior, measurement, settings, seed=0):
+    return ReSample(prior, settings)(measurement, method_generators(seed, [0, 1]))
+
+
+def test_paper_preset_holds_the_papers_figures():
+    s = PRESETS["paper"]
+    assert (s.steps, s.start, s.eta, s.skip, s.pixel_below, s.latent_below) == (
+        1000,
+        None,
+        0,
+        10,
+        750,
+        300,
+    )
+    assert (s.gamma, s.variance_rule, s.remap) == (40, "paper", "resample")
+    assert (s.pixel_rule, s.pixel_iterations, s.kappa) == ("pseudo-inverse", 50, 0.9)
+    assert (s.latent_iterations, s.tau, s.latent_dps_scale, s.final_rule) == (500, 1e-5, 0, None)
+
+
+def test_seed_gives_the_same_bits_and_another_seed_others(tiny_prior, measurement):
+    first, again = (run(tiny_prior, measurement, QUICK) for _ in range(2))
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, run(tiny_prior, measurement, QUICK, seed=1))
+
+
+def test_slice_does_not_depend_on_its_batch(tiny_prior, measurement):
+    both = run(tiny_prior, measurement, QUICK)
+    alone = Measurement(measurement.operator, measurement.sinogram[1:], measurement.noise_variance[1:])
+    single = ReSample(tiny_prior, QUICK)(alone, method_generators(0, [1]))
+    assert torch.allclose(both[1:], single, atol=1e-3)
+
+
+def stages(prior, measurement, settings, monkeypatch):
+    """Times at which each kind of consistency was asked for."""
+    seen = {"pixel": [], "latent": []}
+    now = {}
+    predict, pixel, latent = ReSample._predict, ReSample._pixel_consistency, module.optimise_latent
+
+    def note_time(self, measurement, z, t):
+        now["t"] = t
+        return predict(self, measurement, z, t)
+
+    def note_pixel(self, measurement, clean):
+        seen["pixel"].append(now["t"])
+        return pixel(self, measurement, clean)
+
+    def note_latent(*arguments):
+        seen["latent"].append(now["t"])
+        return latent(*arguments)
+
+    monkeypatch.setattr(ReSample, "_predict", note_time)
+    monkeypatch.setattr(ReSample, "_pixel_consistency", note_pixel)
+    monkeypatch.setattr(module, "optimise_latent", note_latent)
+    run(prior, measurement, settings)
+    return seen
+
+
+def test_stages_follow_algorithm_1(tiny_prior, measurement, monkeypatch):
+    """Plain DDIM above 750, pixels down to 300, latents below; one more latent solve at the end."""
+    seen = stages(tiny_prior, measurement, replace(QUICK, steps=20, skip=2), monkeypatch)
+    assert seen["pixel"] and all(300 < t <= 750 for t in seen["pixel"])
+    assert len(seen["latent"]) > 1 and all(t <= 300 for t in seen["latent"])
+    assert len(seen["pixel"]) == 4 and len(seen["latent"]) == 3 + 1
+
+
+def test_no_consistency_leaves_an_unconditional_sample(tiny_prior, measurement):
+    free = replace(QUICK, pixel_below=0, latent_below=0, final_latent_iterations=0)
+    other = Measurement(measurement.operator, measurement.sinogram * 2, measurement.noise_variance)
+    assert torch.equal(run(tiny_prior, measurement, free), run(tiny_prior, other, free))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"remap": "encode"},
+        {"variance_rule": "code"},
+        {"gamma": 0.1},
+        {"latent_dps_scale": 0.5},
+        {"pixel_rule": "ridge", "pixel_weight": 0.05},
+        {"pixel_rule": "piccs", "pixel_weight": 0.5},
+        {"start": 300},
+        {"eta": 1.0},
+        {"kappa": 0.1},
+    ],
+    ids=str,
+)
+def test_every_option_changes_the_result_and_keeps_it_finite(tiny_prior, measurement, change):
+    base, changed = (
+        run(tiny_prior, measurement, QUICK),
+        run(tiny_prior, measurement, replace(QUICK, **change)),
+    )
+    assert changed.isfinite().all()
+    assert not torch.allclose(base, changed, atol=1e-4)
+
+
+@pytest.mark.parametrize("rule, weight", [("ridge", 0.05), ("piccs", 0.5), ("pseudo-inverse", 0.0)])
+def test_final_pixel_step_fits_the_measurement_better(tiny_prior, measurement, rule, weight):
+    before = measurement.residual(run(tiny_prior, measurement, QUICK))
+    settings = replace(QUICK, final_rule=rule, final_weight=weight, final_iterations=20)
+    assert (measurement.residual(run(tiny_prior, measurement, settings)) < 0.5 * before).all()
+
+
+def test_settings_take_text_and_refuse_what_they_do_not_know():
+    settings = settings_from("balanced", ["gamma=7", "start=none", "remap=encode"])
+    assert (settings.gamma, settings.start, settings.remap) == (7, None, "encode")
+    for text, told in (
+        ("gama=1", "gama=1: expected name=value"),
+        ("gamma=big", "gamma=big"),
+        ("remap=shuffle", "remap=shuffle"),
+        ("steps=0", "steps"),
+        ("latent_below=900", "latent_below"),
+        ("pixel_weight=1.5", "piccs"),
+    ):
+        with pytest.raises(OptionError, match=told):
+            settings_from("balanced", [text])

@@ -1,0 +1,190 @@
+"""The whole way: study or sinogram in, folder of results out, resumable."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+
+from resample_ct import pipeline
+from resample_ct.errors import OptionError, StudyError
+from resample_ct.io.study import read_study
+from resample_ct.job import Job
+from resample_ct.measure import simulate
+from resample_ct.physics.sinogram_file import read_sinogram, write_sinogram
+from resample_ct.reconstruct.resample import settings_from
+from resample_ct.units import Window
+
+KEYS = {"method", "study", "slice", "psnr", "ssim", "rmse_hu", "residual", "seconds"}
+QUICK = settings_from(
+    "fast", ["steps=2", "pixel_iterations=2", "final_iterations=2", "final_latent_iterations=2"]
+)
+
+
+@pytest.fixture
+def job(sample_series, tmp_path):
+    return Job(sample_series, tmp_path / "out", methods=("fbp", "cgls"), slices="3:8", batch=2)
+
+
+def voxels(folder, method="fbp"):
+    return np.asarray(nib.load(folder / f"{method}.nii.gz").dataobj)
+
+
+def test_folder_holds_everything_that_was_promised(job):
+    pipeline.reconstruct(job, resume=False)
+    assert sorted(p.name for p in job.out.iterdir()) == [
+        "cgls.nii.gz",
+        "dicom",
+        "fbp.nii.gz",
+        "metrics.csv",
+        "metrics.json",
+        "montage.png",
+        "run.json",
+    ]
+    records = json.loads((job.out / "metrics.json").read_text())
+    assert [(r["method"], r["slice"]) for r in records] == [
+        (m, s) for m in job.methods for s in range(3, 8)
+    ]
+    assert all(set(r) == KEYS for r in records)
+    assert all(20 < r["psnr"] < 40 and 0 < r["ssim"] < 1 for r in records)
+    run = json.loads((job.out / "run.json").read_text())
+    assert run["job"]["seed"] == 0 and run["versions"]["torch"] and run["peak_memory_mb"] > 0
+    assert len((job.out / "metrics.csv").read_text().splitlines()) == 1 + len(records)
+
+
+def test_dicom_and_nifti_hold_the_same_patient_at_the_same_place(job):
+    pipeline.reconstruct(job, resume=False)
+    source = read_study(job.source).select(range(3, 8))
+    for method in job.methods:
+        derived = read_study(job.out / "dicom" / method)
+        assert [h.PatientID for h in derived.headers] == [h.PatientID for h in source.headers]
+        assert [h.SourceImageSequence[0].ReferencedSOPInstanceUID for h in derived.headers] == [
+            h.SOPInstanceUID for h in source.headers
+        ]
+        image = read_study(job.out / f"{method}.nii.gz")
+        assert np.allclose(image.grid.affine, derived.grid.affine, atol=1e-4)
+        assert np.abs(image.volume.hu - derived.volume.hu).max() <= 0.5
+    centre = source.grid.affine @ [255.5, 255.5, 2, 1]
+    assert np.allclose(derived.grid.affine @ [127.5, 127.5, 2, 1], centre, atol=1e-4)
+    assert "25 parallel-beam views" in derived.headers[0].DerivationDescription
+
+
+def interrupted(job, after, monkeypatch):
+    """Run a job and stop it, as Ctrl-C does, when `after` batches are done."""
+    count = 0
+    save = pipeline.BatchFiles.save
+
+    def stop(self, *arguments):
+        nonlocal count
+        save(self, *arguments)
+        count += 1
+        if count == after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.BatchFiles, "save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.reconstruct(job, resume=False)
+
+
+@pytest.mark.parametrize("after", [1, 3, 4])
+def test_resumed_run_gives_the_same_bits(job, tiny_bundle, monkeypatch, after):
+    job = replace(job, methods=("fbp", "resample"), prior=tiny_bundle, settings=QUICK, slices="3:6")
+    whole = replace(job, out=job.out.with_name("whole"))
+    pipeline.reconstruct(whole, resume=False)
+    interrupted(job, after, monkeypatch)
+    assert not job.out.exists()
+    pipeline.reconstruct(job, resume=True)
+    for method in job.methods:
+        assert np.array_equal(voxels(job.out, method), voxels(whole.out, method))
+    records = [json.loads((f / "metrics.json").read_text()) for f in (job.out, whole.out)]
+    assert [r["psnr"] for r in records[0]] == [r["psnr"] for r in records[1]]
+
+
+def test_resume_refuses_other_options_and_a_new_run_the_leftovers(job, monkeypatch):
+    interrupted(job, 1, monkeypatch)
+    with pytest.raises(OptionError, match="left by an interrupted run"):
+        pipeline.reconstruct(job, resume=False)
+    with pytest.raises(OptionError, match="other options"):
+        pipeline.reconstruct(replace(job, seed=5), resume=True)
+
+
+def test_existing_folder_is_never_touched(job):
+    job.out.mkdir()
+    with pytest.raises(OptionError, match=r"--out .*exists"):
+        pipeline.reconstruct(job, resume=False)
+    assert list(job.out.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        ({"noise": "salt:1"}, "--noise salt:1"),
+        ({"slices": "40:50"}, "--slices 40:50"),
+        ({"methods": ("magic",)}, "--method magic"),
+    ],
+)
+def test_wrong_options_leave_nothing_behind(job, change, told):
+    with pytest.raises(OptionError, match=told):
+        pipeline.reconstruct(replace(job, **change), resume=False)
+    assert list(job.out.parent.iterdir()) == []
+
+
+def test_no_ct_leaves_nothing_behind(job, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(StudyError, match="no CT slices found"):
+        pipeline.reconstruct(replace(job, source=empty), resume=False)
+    assert list(tmp_path.iterdir()) == [empty]
+
+
+def test_slice_is_the_same_whichever_others_are_chosen(job):
+    pipeline.reconstruct(job, resume=False)
+    alone = replace(job, slices="5", out=job.out.with_name("alone"))
+    pipeline.reconstruct(alone, resume=False)
+    assert np.allclose(voxels(job.out)[..., 2], voxels(alone.out)[..., 0], atol=0.1)
+
+
+def test_sinogram_file_gives_what_the_study_gave(job, tmp_path):
+    pipeline.reconstruct(job, resume=False)
+    path = tmp_path / "measured.h5"
+    sinogram, _ = simulate(
+        read_study(job.source), range(3, 8), job.n_angles, job.noise, job.seed, Window()
+    )
+    write_sinogram(sinogram, path)
+    measured = replace(job, source=path, slices=None, out=tmp_path / "measured")
+    pipeline.reconstruct(measured, resume=False)
+    assert np.array_equal(voxels(job.out), voxels(measured.out))
+    ours, theirs = (read_study(f / "dicom" / "fbp").headers for f in (measured.out, job.out))
+    for keyword in ("PatientName", "PatientID", "StudyInstanceUID", "ImagePositionPatient"):
+        assert [h[keyword].value for h in ours] == [h[keyword].value for h in theirs]
+    records = json.loads((measured.out / "metrics.json").read_text())
+    assert all(r["psnr"] is None and r["residual"] >= 0 for r in records)
+
+
+def test_sinogram_without_noise_needs_sigma(job, tmp_path):
+    path = tmp_path / "measured.h5"
+    sinogram, _ = simulate(read_study(job.source), [3], 25, "none", 0, Window())
+    write_sinogram(replace(sinogram, noise_sigma=None), path)
+    assert read_sinogram(path).noise_sigma is None
+    with pytest.raises(OptionError, match="--sigma"):
+        pipeline.reconstruct(replace(job, source=path, slices=None), resume=False)
+
+
+def test_nifti_study_gives_a_dicom_series(job, tmp_path):
+    pipeline.reconstruct(job, resume=False)
+    nifti = replace(job, source=job.out / "fbp.nii.gz", slices=None, out=tmp_path / "again")
+    pipeline.reconstruct(nifti, resume=False)
+    header = pydicom.dcmread(next((nifti.out / "dicom" / "cgls").iterdir()))
+    assert header.ImageType[0] == "DERIVED" and header.PatientID == ""
+
+
+@pytest.mark.parametrize("noise", ["none", "gaussian:1%", "poisson:1e6"])
+def test_every_noise_model_runs(job, noise):
+    pipeline.reconstruct(replace(job, noise=noise, slices="5", methods=("tv",)), resume=False)
+    (record,) = json.loads((job.out / "metrics.json").read_text())
+    assert record["psnr"] > 25
