@@ -20,14 +20,23 @@ from resample_ct.prior.schedule import NoiseSchedule
 from resample_ct.progress import Update
 from resample_ct.units import Window, from_network, to_network
 
-# Latents of this many augmented slices are encoded once and drawn from.
-AUGMENTED_SLICES = 1024
 _LATENT_SEED_OFFSET = 7_777
 
 
 @dataclass(frozen=True)
 class PriorTraining:
-    """What to train on and for how long."""
+    """What to train on and for how long.
+
+    Attributes:
+        data: folders of DICOM studies.
+        out: the new bundle; checkpoints lie beside it in `<out>.training`.
+        name: of the prior.
+        held_out: PatientIDs to validate on.
+        autoencoder_steps: of its training.
+        unet_steps: of its training.
+        seed: of every random number.
+        augmented_slices: latents of so many augmented slices are encoded once and drawn from.
+    """
 
     data: tuple[Path, ...]
     out: Path
@@ -36,14 +45,17 @@ class PriorTraining:
     autoencoder_steps: int
     unet_steps: int
     seed: int
+    augmented_slices: int = 1024
 
 
-def encode_augmented(slices: torch.Tensor, autoencoder: AutoencoderKL, seed: int) -> torch.Tensor:
-    """Unscaled latents (AUGMENTED_SLICES, C, 64, 64) of augmented whole slices."""
+def encode_augmented(
+    slices: torch.Tensor, autoencoder: AutoencoderKL, count: int, seed: int
+) -> torch.Tensor:
+    """Unscaled latents (count, C, 64, 64) of augmented whole slices, eight at a time."""
     side = slices.shape[-1]
     latents = []
     with torch.no_grad():
-        for step in range(AUGMENTED_SLICES // 8):
+        for step in range(count // 8):
             generator = generator_of_step(seed + _LATENT_SEED_OFFSET, step)
             crops = augmented_batch(slices, 8, side, generator)
             latents.append(autoencoder.encode(to_network(crops))[0])
@@ -90,7 +102,7 @@ def train_prior(training: PriorTraining, say: Callable[[str], None], progress: U
     held = torch.cat([p.slices for p in validation])
     psnr = ceiling(held, autoencoder)
     say(f"autoencoder: D(E(x)) {psnr:.2f} dB on the held-out patients")
-    latents = encode_augmented(slices, autoencoder, training.seed)
+    latents = encode_augmented(slices, autoencoder, training.augmented_slices, training.seed)
     scale = float(latents.std())
     unet_loop = LoopSettings(
         steps=training.unet_steps, learning_rate=5e-4, checkpoint_every=50, seed=training.seed

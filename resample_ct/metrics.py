@@ -29,9 +29,7 @@ class SliceMetrics:
         return asdict(self)
 
 
-def compare(
-    image: torch.Tensor, truth: torch.Tensor, window: Window
-) -> list[tuple[float, float, float]]:
+def compare(image: torch.Tensor, truth: torch.Tensor, window: Window) -> list[tuple[float, float, float]]:
     """PSNR in dB, SSIM and RMSE in HU of each slice; PSNR ends at 120 dB, as JSON has no infinity.
 
     Args:

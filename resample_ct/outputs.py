@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -71,7 +70,8 @@ class BatchFiles:
 def write_outputs(
     job: Job, problem: Problem, files: BatchFiles, prior: LatentPrior | None, folder: Path
 ) -> None:
-    """Write everything into `folder` and remove what was only there to be resumed from."""
+    """Write everything into a new `folder`."""
+    folder.mkdir()
     series = {}
     for name in job.methods:
         derivation = _derivation(job, problem, name, prior)
@@ -100,8 +100,6 @@ def write_outputs(
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
     (folder / "run.json").write_text(json.dumps(run, indent=2) + "\n")
-    shutil.rmtree(files.folder)
-    (folder / "job.json").unlink()
 
 
 def _derivation(job: Job, problem: Problem, name: str, prior: LatentPrior | None) -> Derivation:

@@ -1,7 +1,7 @@
 """Reconstruct a study: read, project, reconstruct batch by batch, compare, write.
 
-Work in progress lives in `<out>.partial`, one file a finished batch, and becomes `<out>` by a rename
-when it is whole. `resume` continues from the first missing batch with the same bits, because batches
+Work in progress lives in `<out>.partial`, one file a finished batch; `<out>` appears by a rename when
+it is whole. `resume` continues from the first missing batch with the same bits, because batches
 and every slice's random numbers depend on the options alone. No more than one batch is in memory, so
 a long volume needs no more of it than a short one.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -60,8 +61,12 @@ def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
                 files.save(name, first, image, records)
             done += stop - first
     progress(done, total, "writing")
-    write_outputs(job, problem, files, prior, partial)
-    os.replace(partial, job.out)
+    results = partial / "results"
+    # Left by a run that was stopped while it wrote.
+    shutil.rmtree(results, ignore_errors=True)
+    write_outputs(job, problem, files, prior, results)
+    os.replace(results, job.out)
+    shutil.rmtree(partial)
     return list(problem.study.notes)
 
 

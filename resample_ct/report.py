@@ -91,5 +91,5 @@ def write_montage(
     for axis in axes.flat:
         axis.axis("off")
     figure.suptitle("Derived by ReSample-CT. Research only.", color="white", fontsize=9)
-    figure.tight_layout()
+    figure.tight_layout(rect=(0, 0, 1, 0.98))
     figure.savefig(path, dpi=110)

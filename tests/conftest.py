@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 import torch
+from laws import fill_zero_weights
 
 from resample_ct.prior.latent import LatentPrior
 
@@ -74,7 +75,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "tiny",
         autoencoder.build(),
         autoencoder,
-        unet.build(),
+        fill_zero_weights(unet.build()),
         unet,
         scale=1.0,
         window=Window(),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from hypothesis import strategies as st
 
 from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.operator import LinearOperator
 
 finite = st.floats(-10, 10, allow_nan=False)
 
@@ -20,11 +22,37 @@ geometries = st.builds(
 )
 
 
+class Matrix(LinearOperator):
+    """A in double precision, as a dense matrix: to try a solver without a projector's rounding."""
+
+    def __init__(self, matrix: np.ndarray, domain_shape: tuple[int, int], range_shape: tuple[int, int]):
+        self.matrix = torch.from_numpy(matrix).double()
+        self.shapes = domain_shape, range_shape
+
+    @property
+    def domain_shape(self):
+        return self.shapes[0]
+
+    @property
+    def range_shape(self):
+        return self.shapes[1]
+
+    def forward(self, x):
+        return (x.flatten(1) @ self.matrix.T).reshape(-1, 1, *self.range_shape)
+
+    def adjoint(self, y):
+        return (y.flatten(1) @ self.matrix).reshape(-1, 1, *self.domain_shape)
+
+
 def smooth_phantom(size: int) -> torch.Tensor:
     """Three Gaussians, (1, 1, size, size), far from the edge and from symmetry."""
     place = (torch.arange(size) - (size - 1) / 2) / size
     image = torch.zeros(size, size)
-    for row, column, width, height in ((0.1, 0.05, 0.12, 0.8), (-0.15, 0.1, 0.05, 0.5), (0.0, -0.2, 0.07, 0.4)):
+    for row, column, width, height in (
+        (0.1, 0.05, 0.12, 0.8),
+        (-0.15, 0.1, 0.05, 0.5),
+        (0.0, -0.2, 0.07, 0.4),
+    ):
         square = (place[:, None] - row).square() + (place - column).square()
         image += height * torch.exp(-square / (2 * width**2))
     return image[None, None]
@@ -34,9 +62,21 @@ def shepp_like(size: int) -> torch.Tensor:
     """Discs with sharp edges, (1, 1, size, size)."""
     place = (torch.arange(size) - (size - 1) / 2) / size
     image = torch.zeros(size, size)
-    for row, column, radius, height in ((0, 0, 0.4, 0.4), (0.1, 0.15, 0.12, 0.3), (-0.1, -0.15, 0.1, -0.3)):
+    for row, column, radius, height in (
+        (0, 0, 0.4, 0.4),
+        (0.1, 0.15, 0.12, 0.3),
+        (-0.1, -0.15, 0.1, -0.3),
+    ):
         image[(place[:, None] - row).square() + (place - column).square() < radius**2] += height
     return image[None, None]
+
+
+def fill_zero_weights(network: torch.nn.Module) -> torch.nn.Module:
+    """Random numbers for the weights that start as zero: an untrained UNet predicts no noise at all."""
+    for parameter in network.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return network
 
 
 def inner(a: torch.Tensor, b: torch.Tensor) -> float:

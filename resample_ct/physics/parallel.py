@@ -42,9 +42,7 @@ def _view(geometry: ParallelBeam, angle: float) -> tuple[np.ndarray, np.ndarray,
     for across, weight in ((first, 1 - share), (first + 1, share)):
         inside = (across >= 0) & (across < n) & (weight > 0)
         across_inside = across[inside].astype(np.int64)
-        pixel = (
-            along[inside] * n + across_inside if by_rows else across_inside * n + along[inside]
-        )
+        pixel = along[inside] * n + across_inside if by_rows else across_inside * n + along[inside]
         parts.append((detector[inside], pixel, weight[inside] * length))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))  # type: ignore[return-value]
 

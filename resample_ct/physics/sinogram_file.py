@@ -266,7 +266,8 @@ def read_sinogram(path: Path) -> Sinogram:
     try:
         with h5py.File(path, "r") as file:
             return _read(path, file)
-    except OSError as error:
+    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        # All of these are h5py's words for a damaged file.
         raise SinogramError(
             f"{path}: cannot be read ({error}), expected an HDF5 sinogram; see docs/sinogram-file.md"
         ) from None

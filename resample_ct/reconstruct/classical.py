@@ -19,9 +19,7 @@ class FBP:
 
     filter: str = "ramp"
 
-    def __call__(
-        self, measurement: Measurement, generators: Sequence[torch.Generator]
-    ) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`. Raises OptionError for an operator that is no Radon transform."""
         if not isinstance(measurement.operator, Projector):
             raise OptionError("--method fbp: expected a parallel-beam projector; choose another")
@@ -34,9 +32,7 @@ class CGLS:
 
     iterations: int = 20
 
-    def __call__(
-        self, measurement: Measurement, generators: Sequence[torch.Generator]
-    ) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
         return cg.cgls(measurement.operator, measurement.sinogram, self.iterations)
 
@@ -47,9 +43,7 @@ class SIRT:
 
     iterations: int = 100
 
-    def __call__(
-        self, measurement: Measurement, generators: Sequence[torch.Generator]
-    ) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
         return sirt.sirt(measurement.operator, measurement.sinogram, self.iterations)
 
@@ -60,12 +54,8 @@ class TV:
 
     iterations: int = tv.DEFAULT_ITERATIONS
 
-    def __call__(
-        self, measurement: Measurement, generators: Sequence[torch.Generator]
-    ) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
         operator, y = measurement.operator, measurement.sinogram
         start = cg.cgls(operator, y, 10).clamp(min=0.0)
-        return tv.tv(
-            operator, y, tv.weight_for_noise(measurement.noise_variance), self.iterations, start
-        )
+        return tv.tv(operator, y, tv.weight_for_noise(measurement.noise_variance), self.iterations, start)

@@ -14,6 +14,11 @@ def _dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (a * b).sum(dim=(1, 2, 3), keepdim=True)
 
 
+def _ratio(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """The ratio a / b, and 0 where b has vanished: such a slice is solved and stays where it is."""
+    return torch.where(b > 0, a / b.clamp(min=1e-30), 0.0)
+
+
 def conjugate_gradient(
     apply: Callable[[torch.Tensor], torch.Tensor], b: torch.Tensor, iterations: int
 ) -> torch.Tensor:
@@ -28,13 +33,11 @@ def conjugate_gradient(
     norm = _dot(residual, residual)
     for _ in range(iterations):
         image = apply(direction)
-        curvature = _dot(direction, image)
-        step = torch.where(curvature > 0, norm / curvature.clamp(min=1e-30), 0.0)
+        step = _ratio(norm, _dot(direction, image))
         x = x + step * direction
         residual = residual - step * image
         following = _dot(residual, residual)
-        ratio = torch.where(norm > 0, following / norm.clamp(min=1e-30), 0.0)
-        direction = residual + ratio * direction
+        direction = residual + _ratio(following, norm) * direction
         norm = following
     return x
 
@@ -51,7 +54,21 @@ def cgls(operator: LinearOperator, y: torch.Tensor, iterations: int = 20) -> tor
         (B, 1, row, column), not clipped.
     """
     transpose = operator.T
-    return conjugate_gradient(lambda x: transpose(operator(x)), transpose(y), iterations)
+    x = y.new_zeros(y.shape[0], 1, *operator.domain_shape)
+    residual = y
+    direction = slope = transpose(residual)
+    norm = _dot(slope, slope)
+    for _ in range(iterations):
+        image = operator(direction)
+        step = _ratio(norm, _dot(image, image))
+        x = x + step * direction
+        # The residual of the data itself: that of the normal equations drifts in single precision.
+        residual = residual - step * image
+        slope = transpose(residual)
+        following = _dot(slope, slope)
+        direction = slope + _ratio(following, norm) * direction
+        norm = following
+    return x
 
 
 def pseudo_inverse_step(

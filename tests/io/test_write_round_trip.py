@@ -132,6 +132,20 @@ def test_padding_is_put_back_on_a_reduced_grid(series, tmp_path, derivation):
     np.testing.assert_array_equal(hu[20:], np.rint(reduced.hu[0, 20:]))
 
 
+def test_a_reduced_pixel_that_was_measured_in_part_is_no_padding(series):
+    def odd(dataset, index):
+        padded(dataset, index)
+        stored = dataset.pixel_array.copy()
+        stored[:40, 39] = stored[39, :40] = 0
+        dataset.PixelData = stored.tobytes()
+
+    source = read_study(series(1, odd))
+    hu = source.with_padding(np.zeros((256, 256), np.float32), 0)
+    assert (hu[:19, :19] == -3024).all()
+    assert not hu[19:].any()
+    assert not hu[:, 19:].any()
+
+
 def centre(header):
     row, column = np.reshape(header.ImageOrientationPatient, (2, 3))
     down, across = header.PixelSpacing

@@ -56,5 +56,5 @@ def test_detector_sees_the_diagonal_and_is_even(size):
 )
 def test_bad_geometry_is_refused(change):
     good = {"image_size": 8, "angles": (0.0,), "n_detectors": 12, "detector_spacing": 1.0}
-    with pytest.raises(OptionError, match="geometry: found .* expected"):
+    with pytest.raises(OptionError, match=r"geometry: found .* expected"):
         ParallelBeam(**good | change)

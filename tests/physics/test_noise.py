@@ -65,7 +65,9 @@ def test_poisson_without_a_photon_left_counts_one():
     torch.testing.assert_close(noisy, torch.full_like(noisy, math.log(100.0)))
 
 
-@pytest.mark.parametrize("model", [GaussianNoise(0.1), GaussianNoise(0.01, True), PoissonNoise(1e5, 0.04)])
+@pytest.mark.parametrize(
+    "model", [GaussianNoise(0.1), GaussianNoise(0.01, True), PoissonNoise(1e5, 0.04)]
+)
 def test_noise_of_a_slice_does_not_depend_on_its_batch(model):
     clean = torch.rand(3, 1, 4, 5, generator=torch.Generator().manual_seed(9)) * 30
     together = model.apply(clean, generators(5, 6, 7))
@@ -104,11 +106,11 @@ def test_noise_is_parsed(text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "gaussian", "gaussian:", "gaussian:x", "gaussian:0", "gaussian:-1", "gaussian:nan", "gaussian:inf"]
-    + ["gaussian:%", "gaussian:0%", "poisson:1%", "poisson:-5", "none:1", "uniform:1", "Gaussian:1"],
+    " gaussian gaussian: gaussian:x gaussian:0 gaussian:-1 gaussian:nan gaussian:inf gaussian:% "
+    "gaussian:0% poisson:1% poisson:-5 none:1 uniform:1 Gaussian:1".split(" "),
 )
 def test_what_is_no_noise_is_refused(text):
-    with pytest.raises(OptionError, match=f"--noise {text}: .* expected gaussian:0.01"):
+    with pytest.raises(OptionError, match=rf"--noise {text}: .* expected gaussian:0.01"):
         parse_noise(text, 0.5, Window())
 
 

@@ -76,4 +76,4 @@ def test_views_along_the_axes_sum_rows_and_columns():
 
 def test_no_crossing_is_longer_than_a_pixels_diagonal_or_negative():
     lengths = system_matrix(ParallelBeam(16, tuple(np.linspace(-3, 3, 40)), 24, 0.7)).data
-    assert 0 < lengths.min() and lengths.max() <= math.sqrt(2) + 1e-6
+    assert lengths.min() > 0 and lengths.max() <= math.sqrt(2) + 1e-6

@@ -123,15 +123,24 @@ NAN = np.where(np.arange(36).reshape(2, 3, 6) == 8, np.nan, DATA)
 @pytest.mark.parametrize(
     "edit, message",
     [
-        (lambda file: file.attrs.__delitem__("format"), "format and version: found None, 1, expected"),
+        (
+            lambda file: file.attrs.__delitem__("format"),
+            "format and version: found None, 1, expected",
+        ),
         (attribute("format", "other"), "format and version: found other, 1, expected"),
-        (attribute("version", 2), "found resample-ct-sinogram, 2, expected resample-ct-sinogram, 1"),
+        (
+            attribute("version", 2),
+            "found resample-ct-sinogram, 2, expected resample-ct-sinogram, 1",
+        ),
         (attribute("version", [1, 1]), "found resample-ct-sinogram, 1, 1, expected"),
         (lambda file: file.__delitem__("sinogram"), "dataset sinogram: missing"),
         (lambda file: file.__delitem__("angles"), "dataset angles: missing"),
         (lambda file: file.attrs.__delitem__("image_size"), "attribute image_size: missing"),
         (lambda file: file.attrs.__delitem__("pixel_mm"), "attribute pixel_mm: missing"),
-        (lambda file: file["sinogram"].attrs.__delitem__("units"), "units: found None, expected one of"),
+        (
+            lambda file: file["sinogram"].attrs.__delitem__("units"),
+            "units: found None, expected one of",
+        ),
         (units("counts"), "units: found counts, expected one of"),
         (attribute("image_size", 0), "image_size: found 0, expected a positive number"),
         (attribute("image_size", -4), "image_size: found -4, expected a positive number"),
@@ -146,21 +155,33 @@ NAN = np.where(np.arange(36).reshape(2, 3, 6) == 8, np.nan, DATA)
         (attribute("window_hu", [2000.0, -1000.0]), "window_hu: found .* expected two ascending"),
         (attribute("window_hu", [0.0, 1.0, 2.0]), "window_hu: found .* expected two ascending"),
         (attribute("window_hu", "wide"), "window_hu: found wide, expected two ascending"),
-        (dataset("sinogram", DATA[0]), r"sinogram: found shape \(3, 6\), expected \(slice, angle, detector\)"),
+        (
+            dataset("sinogram", DATA[0]),
+            r"sinogram: found shape \(3, 6\), expected \(slice, angle, detector\)",
+        ),
         (dataset("sinogram", DATA[:0]), r"sinogram: found shape \(0, 3, 6\)"),
         (dataset("sinogram", NAN), r"sinogram: found a non-finite value at \[0, 1, 2\]"),
         (dataset("sinogram", "text"), "sinogram: found .* expected an array of numbers"),
-        (lambda file: file.pop("sinogram") and file.create_dataset("sinogram/inner", data=DATA), "sinogram: found .* expected an array"),
+        (
+            lambda file: file.pop("sinogram") and file.create_dataset("sinogram/inner", data=DATA),
+            "sinogram: found .* expected an array",
+        ),
         (dataset("angles", ANGLES[:2]), r"angles: found shape \(2,\), expected \(3,\)"),
         (dataset("angles", ANGLES + np.inf), "angles: found a non-finite value"),
         (dataset("noise_sigma", [0.1]), r"noise_sigma: found shape \(1,\), expected \(2,\)"),
         (dataset("noise_sigma", [0.1, -0.1]), "noise_sigma: found -0.1, expected none below 0"),
-        (dataset("positions", np.zeros((3, 3))), r"positions: found shape \(3, 3\), expected \(2, 3\)"),
+        (
+            dataset("positions", np.zeros((3, 3))),
+            r"positions: found shape \(3, 3\), expected \(2, 3\)",
+        ),
         (dataset("orientation", np.zeros(5)), r"orientation: found shape \(5,\), expected \(6,\)"),
         (dataset("orientation", np.ones(6)), "orientation: found .* expected two unit vectors"),
         (dataset("source_headers", ["{}"]), r"source_headers: found shape \(1,\), expected \(2,\)"),
         (dataset("source_headers", [1, 2]), "source_headers: found .* expected strings"),
-        (both(attribute("window_hu", [-500.0, 500.0]), units("attenuation")), "expected one from -1000"),
+        (
+            both(attribute("window_hu", [-500.0, 500.0]), units("attenuation")),
+            "expected one from -1000",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(users_file, edit, message):
@@ -186,6 +207,13 @@ def test_truncated_file_is_refused(users_file, share):
     path = users_file()
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(SinogramError, match="cannot be read"):
+        read_sinogram(path)
+
+
+def test_damaged_file_is_refused(users_file):
+    path = users_file()
+    path.write_bytes(path.read_bytes().replace(b"HEAP", b"HEAT"))
     with pytest.raises(SinogramError, match="cannot be read"):
         read_sinogram(path)
 

@@ -1,0 +1,73 @@
+"""The latent prior of small networks: shapes, scale and independence of the batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from laws import assert_batch_is_loop
+
+from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
+
+
+@pytest.fixture(autouse=True)
+def no_gradients():
+    with torch.no_grad():
+        yield
+
+
+@pytest.fixture
+def images(real_slice):
+    return torch.cat([real_slice, real_slice.flip(-1)])
+
+
+def test_latents_have_a_quarter_of_the_side(tiny_prior, images):
+    latent = tiny_prior.encode(images)
+    assert latent.shape == (2, 4, 64, 64)
+    assert tiny_prior.decode(latent).shape == images.shape
+    assert tiny_prior.predict_noise(latent, 10).shape == latent.shape
+
+
+def test_encoding_is_deterministic(tiny_prior, images):
+    assert torch.equal(tiny_prior.encode(images), tiny_prior.encode(images))
+
+
+def test_scale_divides_latents_and_leaves_images(tiny_prior, images):
+    scaled = replace(tiny_prior, scale=4.0)
+    latent = tiny_prior.encode(images)
+    torch.testing.assert_close(scaled.encode(images), latent / 4)
+    torch.testing.assert_close(scaled.decode(latent / 4), tiny_prior.decode(latent))
+
+
+def test_networks_see_minus_one_to_one(tiny_prior, images):
+    expected = tiny_prior.autoencoder.encode(2 * images - 1)[0]
+    assert torch.equal(tiny_prior.encode(images), expected)
+
+
+def test_slice_does_not_depend_on_its_batch(tiny_prior, images):
+    latent = tiny_prior.encode(images)
+    assert_batch_is_loop(tiny_prior.encode, images, 1e-5)
+    assert_batch_is_loop(tiny_prior.decode, latent, 1e-5)
+    assert_batch_is_loop(lambda z: tiny_prior.predict_noise(z, 500), latent, 1e-5)
+
+
+def test_predicted_noise_depends_on_the_time(tiny_prior, images):
+    latent = tiny_prior.encode(images)
+    assert not torch.allclose(tiny_prior.predict_noise(latent, 10), tiny_prior.predict_noise(latent, 900))
+
+
+def test_gradient_flows_through_the_decoder_but_not_into_its_weights(tiny_prior):
+    with torch.enable_grad():
+        z = torch.zeros(1, 4, 64, 64, requires_grad=True)
+        (gradient,) = torch.autograd.grad(tiny_prior.decode(z).square().sum(), z)
+    assert gradient.abs().sum() > 0
+    assert not any(p.requires_grad for p in tiny_prior.autoencoder.parameters())
+
+
+def test_settings_rebuild_networks_of_the_same_weights():
+    for settings in (
+        AutoencoderSettings((8, 8, 8), norm_groups=4),
+        UNetSettings((8,) * 4, head_channels=8, norm_groups=4),
+    ):
+        settings.build().load_state_dict(settings.build().state_dict())
