@@ -10,7 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from resample_ct import pipeline
+from resample_ct import outputs, pipeline
 from resample_ct.errors import OptionError, StudyError
 from resample_ct.io.study import read_study
 from resample_ct.job import Job
@@ -103,6 +103,20 @@ def test_resumed_run_gives_the_same_bits(job, tiny_bundle, monkeypatch, after):
         assert np.array_equal(voxels(job.out, method), voxels(whole.out, method))
     records = [json.loads((f / "metrics.json").read_text()) for f in (job.out, whole.out)]
     assert [r["psnr"] for r in records[0]] == [r["psnr"] for r in records[1]]
+
+
+def test_run_stopped_while_it_wrote_can_be_resumed(job, monkeypatch):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outputs, "write_tables", stop)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.reconstruct(job, resume=False)
+    assert not job.out.exists()
+    pipeline.reconstruct(job, resume=True)
+    assert (job.out / "run.json").exists()
+    assert list(job.out.parent.iterdir()) == [job.out]
 
 
 def test_resume_refuses_other_options_and_a_new_run_the_leftovers(job, monkeypatch):
