@@ -45,8 +45,8 @@ def read_patients(roots: Sequence[Path], window: Window) -> list[PatientSlices]:
                 studies = [read_study(path) for path in sorted(folder.glob("*.dcm"))]
             for study in studies:
                 slices, _ = network_slices(study.volume, window)
-                patient = str(study.headers[0].get("PatientID") or "")
-                patients.setdefault(patient, []).append(slices)
+                name = str(study.headers[0].get("PatientID") or "")
+                patients.setdefault(name, []).append(slices)
     if not patients:
         raise StudyError(f"--data {roots[0]}: no .dcm file below it, expected CT series")
     read = [PatientSlices(name, torch.cat(parts)) for name, parts in sorted(patients.items())]

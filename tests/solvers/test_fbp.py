@@ -104,5 +104,10 @@ def test_arcs_do_not_depend_on_order_or_half_turns(order, turns):
     np.testing.assert_allclose(view_weights(ParallelBeam(8, tuple(moved), 12)), weights[order])
 
 
+def test_view_takes_half_of_the_arc_to_either_neighbour():
+    weights = view_weights(ParallelBeam(8, (0.0, 0.2, 1.0), 12))
+    np.testing.assert_allclose(weights, [(np.pi - 1 + 0.2) / 2, (0.2 + 0.8) / 2, (0.8 + np.pi - 1) / 2])
+
+
 def test_even_views_have_even_arcs():
     np.testing.assert_allclose(view_weights(geometry(even(25))), np.pi / 25)
