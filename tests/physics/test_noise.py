@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 import torch
@@ -125,10 +126,10 @@ def test_noise_is_parsed(text, expected):
     ],
 )
 def test_what_is_no_noise_is_refused(text):
-    with pytest.raises(OptionError, match=rf"--noise {text}: not understood, expected gaussian:0\.01"):
+    with pytest.raises(OptionError, match=re.escape(f"--noise {text}: not understood")):
         parse_noise(text, 0.5, Window())
 
 
 def test_photons_need_a_window_that_starts_at_air():
-    with pytest.raises(OptionError, match="found -500.0 to 500.0, expected one from -1000"):
+    with pytest.raises(OptionError, match=r"found -500\.0 to 500\.0, expected one from -1000"):
         parse_noise("poisson:1e5", 0.5, Window(-500.0, 500.0))
