@@ -81,9 +81,7 @@ def simulate(
     whole = read_study(study, series)
     indices = measure.parse_slices(slices, len(whole))
     with progress_bar() as progress:
-        sinogram, _ = measure.simulate(
-            whole, indices, angles, noise, seed, Window(), device, progress
-        )
+        sinogram, _ = measure.simulate(whole, indices, angles, noise, seed, Window(), device, progress)
         progress(len(indices), len(indices), "writing")
     write_sinogram(sinogram, out)
     for note in whole.notes:
@@ -115,9 +113,7 @@ def simulate(
 @click.option("--sigma", type=float, help="Noise of a measured sinogram that does not state it.")
 @click.option("--slices", help="10:20, 3,7,9 or one number, counted from 0 along the normal.")
 @click.option("--series", help="SeriesInstanceUID, where the study holds several.")
-@click.option(
-    "--prior", type=click.Path(path_type=Path), help="A bundle; default: the shipped one."
-)
+@click.option("--prior", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
 @click.option("--filter", "fbp_filter", default="ramp", type=click.Choice(_FILTERS))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1))

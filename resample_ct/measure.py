@@ -22,9 +22,7 @@ _NOISE_STREAM, _METHOD_STREAM = 0, 1
 
 def slice_generators(seed: int, indices: Sequence[int], stream: int) -> list[torch.Generator]:
     """One generator a slice, from seed, the slice's place in its study, and what it is for."""
-    return [
-        torch.Generator().manual_seed((seed * 1_000_003 + index) * 2 + stream) for index in indices
-    ]
+    return [torch.Generator().manual_seed((seed * 1_000_003 + index) * 2 + stream) for index in indices]
 
 
 def method_generators(seed: int, indices: Sequence[int]) -> list[torch.Generator]:

@@ -43,9 +43,7 @@ class BatchFiles:
         """Where a batch's result is kept."""
         return self.folder / f"{method}-{first:05d}.npz"
 
-    def save(
-        self, method: str, first: int, image: np.ndarray, records: list[dict[str, object]]
-    ) -> None:
+    def save(self, method: str, first: int, image: np.ndarray, records: list[dict[str, object]]) -> None:
         """Keep a result; the file appears only when it is whole."""
         path = self.path(method, first)
         temporary = path.with_suffix(".tmp.npz")
@@ -116,12 +114,9 @@ def _write_montage(job: Job, problem: Problem, files: BatchFiles, path: Path) ->
     chosen = [problem.indices[row] for row in rows]
     truth = problem.load(chosen).truth
     images = {
-        name: np.stack([v for i, v in enumerate(files.images(name)) if i in rows])
-        for name in job.methods
+        name: np.stack([v for i, v in enumerate(files.images(name)) if i in rows]) for name in job.methods
     }
-    write_montage(
-        None if truth is None else truth[:, 0].numpy(), images, chosen, problem.window, path
-    )
+    write_montage(None if truth is None else truth[:, 0].numpy(), images, chosen, problem.window, path)
 
 
 def versions() -> dict[str, str]:

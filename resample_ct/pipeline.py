@@ -81,8 +81,7 @@ def _open_partial(job: Job, resume: bool) -> Path:
     if partial.exists():
         if not resume:
             raise OptionError(
-                f"--out {partial}: left by an interrupted run; give --resume to continue it, or "
-                "delete it"
+                f"--out {partial}: left by an interrupted run; give --resume to continue it, or delete it"
             )
         if not record.exists() or json.loads(record.read_text()) != job.record():
             raise OptionError(

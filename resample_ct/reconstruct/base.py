@@ -33,8 +33,6 @@ class Measurement:
 class Reconstructor(Protocol):
     """A method: settings in the constructor, the problem in the call."""
 
-    def __call__(
-        self, measurement: Measurement, generators: Sequence[torch.Generator]
-    ) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """Image (B, 1, H, W) of relative attenuation; one generator a slice for its random numbers."""
         ...

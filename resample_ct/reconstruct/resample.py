@@ -83,9 +83,7 @@ class ReSampleSettings:
     def __post_init__(self) -> None:
         """Refuse values that no run could use."""
         if self.steps < 1 or self.skip < 1:
-            raise OptionError(
-                f"steps and skip: found {self.steps} and {self.skip}, expected 1 or more"
-            )
+            raise OptionError(f"steps and skip: found {self.steps} and {self.skip}, expected 1 or more")
         if self.latent_below > self.pixel_below:
             raise OptionError(
                 f"latent_below: found {self.latent_below}, expected at most pixel_below = "
@@ -96,9 +94,7 @@ class ReSampleSettings:
             (self.final_rule, self.final_weight),
         ):
             if rule == "piccs" and not 0 < weight < 1:
-                raise OptionError(
-                    f"weight of piccs: found {weight}, expected a share within 0 and 1"
-                )
+                raise OptionError(f"weight of piccs: found {weight}, expected a share within 0 and 1")
 
 
 PRESETS = {
@@ -144,16 +140,12 @@ class ReSample:
     prior: LatentPrior
     settings: ReSampleSettings
 
-    def __call__(
-        self, measurement: Measurement, generators: Sequence[torch.Generator]
-    ) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
         with torch.no_grad():
             return self._sample(measurement, generators)
 
-    def _sample(
-        self, measurement: Measurement, generators: Sequence[torch.Generator]
-    ) -> torch.Tensor:
+    def _sample(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         s, schedule = self.settings, self.prior.schedule
         variance = measurement.noise_variance
         tau = variance if s.tau is None else torch.full_like(variance, s.tau)
@@ -181,9 +173,7 @@ class ReSample:
             else:
                 spread = resample_variance(s.gamma, a, a_next, s.variance_rule)
                 z = stochastic_resample(consistent, unconditional, a_next, spread, generators)
-        z = optimise_latent(
-            self.prior, measurement, z, tau, s.final_latent_iterations, s.latent_rate
-        )
+        z = optimise_latent(self.prior, measurement, z, tau, s.final_latent_iterations, s.latent_rate)
         return self._finish(measurement, self.prior.decode(z))
 
     def _initial(
