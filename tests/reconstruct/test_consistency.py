@@ -123,7 +123,7 @@ def test_slice_does_not_depend_on_its_batch(latent_problem):
     for i in range(2):
         part = Measurement(measurement.operator, measurement.sinogram[i : i + 1], torch.zeros(1))
         alone = optimise_latent(prior, part, start[i : i + 1], tau[i : i + 1], 5, 2e-2)
-        torch.testing.assert_close(together[i : i + 1], alone, atol=1e-3, rtol=0)
+        torch.testing.assert_close(together[i : i + 1], alone, atol=5e-3, rtol=0)  # a quarter of one step
 
 
 def test_start_is_left_as_it_was(latent_problem):
