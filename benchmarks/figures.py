@@ -1,6 +1,6 @@
 """The README's table: every method on the shipped series, 25 views, sigma_y = 0.01.
 
-    python benchmarks/figures.py [--slices 0:30] [--preset balanced]
+    python benchmarks/figures.py [--slices 0:30] [--presets balanced,fast]
 
 Prints mean PSNR, SSIM, HU error and seconds of each method, and ReSample's margins.
 """

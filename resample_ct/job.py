@@ -20,7 +20,7 @@ class Job:
         methods: names from `resample_ct.reconstruct.methods.METHODS`.
         n_angles: views to simulate from a study.
         noise: to simulate, see `resample_ct.physics.noise.parse_noise`.
-        sigma: noise of a measured sinogram, in its units; None takes the file's.
+        sigma: noise of a measured sinogram, in pixel units; None takes the file's.
         slices: see `resample_ct.measure.parse_slices`; None takes all.
         series: SeriesInstanceUID, where the study holds several.
         seed: of every random number.

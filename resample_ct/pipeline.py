@@ -2,8 +2,8 @@
 
 Work in progress lives in `<out>.partial`, one file a finished batch; `<out>` appears by a rename when
 it is whole. `resume` continues from the first missing batch with the same bits, because batches
-and every slice's random numbers depend on the options alone. No more than one batch is in memory, so
-a long volume needs no more of it than a short one.
+and every slice's random numbers depend on the options alone. One batch is in memory while it
+reconstructs, and one method's volume on the 256 x 256 grid while it writes.
 """
 
 from __future__ import annotations

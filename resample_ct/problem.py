@@ -15,7 +15,7 @@ from resample_ct.job import Job
 from resample_ct.measure import parse_slices, simulate
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.noise import parse_noise
-from resample_ct.physics.sinogram_file import Sinogram, read_sinogram
+from resample_ct.physics.sinogram_file import read_sinogram
 from resample_ct.slices import IMAGE_SIZE
 from resample_ct.units import Window
 from resample_ct.volume import Grid
@@ -77,7 +77,8 @@ def pose(job: Job, window: Window | None) -> Problem:
 
     def load(some: Sequence[int]) -> Batch:
         sinogram, truth = simulate(study, some, job.n_angles, job.noise, job.seed, used, job.device)
-        return _batch(some, sinogram, truth)
+        assert sinogram.noise_sigma is not None
+        return _batch(some, sinogram.data, sinogram.noise_sigma, truth)
 
     return Problem(
         study=study.select(indices),
@@ -90,12 +91,13 @@ def pose(job: Job, window: Window | None) -> Problem:
     )
 
 
-def _batch(indices: Sequence[int], sinogram: Sinogram, truth: torch.Tensor | None) -> Batch:
-    assert sinogram.noise_sigma is not None
+def _batch(
+    indices: Sequence[int], data: np.ndarray, sigma: np.ndarray, truth: torch.Tensor | None
+) -> Batch:
     return Batch(
         indices=tuple(indices),
-        sinogram=torch.from_numpy(sinogram.data)[:, None],
-        noise_variance=torch.from_numpy(sinogram.noise_sigma**2).float(),
+        sinogram=torch.from_numpy(data)[:, None],
+        noise_variance=torch.from_numpy(sigma**2).float(),
         truth=truth,
     )
 
@@ -124,12 +126,7 @@ def _measured(job: Job, window: Window | None) -> Problem:
 
     def load(some: Sequence[int]) -> Batch:
         rows = list(some)
-        return Batch(
-            indices=tuple(some),
-            sinogram=torch.from_numpy(sinogram.data[rows])[:, None],
-            noise_variance=torch.from_numpy(sigma[rows] ** 2).float(),
-            truth=None,
-        )
+        return _batch(some, sinogram.data[rows], sigma[rows], None)
 
     study = Study(
         name=sinogram.source,

@@ -8,6 +8,11 @@ import sys
 
 import pytest
 
+from resample_ct import cli
+from resample_ct.reconstruct.methods import METHODS
+from resample_ct.reconstruct.resample import PRESETS
+from resample_ct.solvers.fbp import frequency_response
+
 
 def call(*arguments):
     return subprocess.run(
@@ -27,6 +32,19 @@ def test_help_lists_the_commands_without_loading_torch():
     assert result.returncode == 0, result.stderr
     for command in ("simulate", "reconstruct", "info", "fine-tune"):
         assert command in result.stdout
+
+
+def test_options_name_what_the_code_knows():
+    """The command line repeats the names, because it must not load torch to print them."""
+    choices = {
+        option.name: option.type.choices
+        for option in cli.reconstruct.params
+        if hasattr(option.type, "choices")
+    }
+    assert set(choices["methods"]) == set(METHODS)
+    assert set(choices["preset"]) == set(PRESETS)
+    for name in choices["fbp_filter"]:
+        frequency_response(64, name)
 
 
 def test_simulate_info_reconstruct(sample_series, tmp_path):

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 
 from resample_ct.errors import OptionError
+from resample_ct.randomness import randn
 from resample_ct.units import Window
 
 MU_WATER_PER_MM = 0.0192
@@ -24,11 +25,6 @@ class NoiseModel(Protocol):
     def variance(self, clean: torch.Tensor) -> torch.Tensor:
         """Noise variance of every ray, in the shape of `clean`."""
         ...
-
-
-def _normal(like: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
-    drawn = [torch.randn(a.shape, generator=g) for a, g in zip(like, generators, strict=True)]
-    return torch.stack(drawn).to(like)
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class GaussianNoise:
 
     def apply(self, clean: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `NoiseModel`."""
-        return clean + self._sigma(clean) * _normal(clean, generators)
+        return clean + self._sigma(clean) * randn(clean.shape, generators).to(clean)
 
     def variance(self, clean: torch.Tensor) -> torch.Tensor:
         """See `NoiseModel`."""

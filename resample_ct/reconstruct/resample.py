@@ -16,12 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from resample_ct.errors import OptionError
 from resample_ct.prior.latent import LatentPrior
+from resample_ct.randomness import randn
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.classical import TV
 from resample_ct.reconstruct.consistency import PixelRule, optimise_latent, optimise_pixels
 from resample_ct.reconstruct.sampling import (
     ddim_step,
-    randn,
     resample_variance,
     stochastic_encode,
     stochastic_resample,

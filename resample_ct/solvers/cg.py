@@ -48,7 +48,8 @@ def cgls(operator: LinearOperator, y: torch.Tensor, iterations: int = 20) -> tor
     Args:
         operator: A.
         y: (B, 1, angle, detector).
-        iterations: the regularisation; 20 measured best on the training patients at 25 views.
+        iterations: the regularisation; at 25 views 40 gave less than 0.1 dB more than 20 on training
+            slices.
 
     Returns:
         (B, 1, row, column), not clipped.

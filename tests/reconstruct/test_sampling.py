@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from resample_ct.prior.schedule import NoiseSchedule
+from resample_ct.randomness import randn
 from resample_ct.reconstruct.sampling import (
     ddim_step,
-    randn,
     resample_variance,
     stochastic_encode,
     stochastic_resample,
