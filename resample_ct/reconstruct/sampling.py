@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from resample_ct.prior.latent import LatentPrior
 from resample_ct.randomness import randn
 
 
@@ -66,3 +67,27 @@ def stochastic_encode(
     """Draw z_t given zhat_0(y) alone (paper Proposition 1), the ablation's baseline."""
     noise = randn(consistent.shape, generators).to(consistent)
     return alpha_bar**0.5 * consistent + (1 - alpha_bar) ** 0.5 * noise
+
+
+def unconditional_samples(
+    prior: LatentPrior, shape: Sequence[int], steps: int, generators: Sequence[torch.Generator]
+) -> torch.Tensor:
+    """Slices (B, 1, H, W) that the prior makes up, one a generator, by deterministic DDIM.
+
+    Args:
+        prior: the model.
+        shape: (C, h, w) of one latent.
+        steps: from pure noise to the slice.
+        generators: of the noise to start from.
+    """
+    device = next(prior.unet.parameters()).device
+    z = randn(torch.Size((len(generators), *shape)), generators).to(device)
+    times = prior.schedule.timesteps(steps)
+    with torch.no_grad():
+        for t, following in zip(times, [*times[1:], None], strict=True):
+            noise = prior.predict_noise(z, t)
+            clean = prior.schedule.tweedie(z, noise, t)
+            a = float(prior.schedule.alpha_bar[t])
+            a_next = 1.0 if following is None else float(prior.schedule.alpha_bar[following])
+            z = ddim_step(clean, noise, a, a_next, 0.0, generators)
+        return prior.decode(z)
