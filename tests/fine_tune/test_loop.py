@@ -7,12 +7,11 @@ from itertools import pairwise
 
 import pytest
 import torch
+from small_task import Killed, SumTask
 from torch import nn
 
 from fine_tune.loop import LoopSettings, generator_of_step, train
 from resample_ct.errors import OptionError, ResampleCTError
-
-from .conftest import Killed, SumTask
 
 SETTINGS = LoopSettings(steps=12, learning_rate=1e-2, batch=16, warmup=3, checkpoint_every=5)
 
