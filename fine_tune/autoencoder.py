@@ -1,21 +1,19 @@
-"""Train the autoencoder: L1 + gradient + squared error on crops, with noise on the latents.
+"""What the autoencoder learns: L1 + gradients + squared error on crops, with noise on the latents.
 
 The noise takes the place of a KL term: it makes the decoder smooth around every code, which is what
-latent optimisation needs, and costs no second encoder head.
+latent optimisation needs, and costs no second encoder head. A model with a codebook has the codebook's
+own loss instead (van den Oord et al. 2017).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import torch
-from monai.networks.nets import AutoencoderKL
+from torch import nn
 
-from fine_tune.augment import augmented_batch
-from fine_tune.loop import LoopSettings, train
-from resample_ct.prior.networks import AutoencoderSettings
-from resample_ct.units import to_network
+from fine_tune.pictures import side_by_side
+from fine_tune.source import SliceSource
+from resample_ct.metrics import psnr
+from resample_ct.units import from_network, to_network
 
 LATENT_NOISE = 0.1
 
@@ -32,26 +30,55 @@ def reconstruction_loss(output: torch.Tensor, target: torch.Tensor) -> torch.Ten
     return difference.abs().mean() + edges + 10.0 * difference.square().mean()
 
 
-def train_autoencoder(
-    slices: torch.Tensor,
-    settings: AutoencoderSettings,
-    loop: LoopSettings,
-    checkpoint: Path,
-    report: Callable[[int, float], None],
-    batch: int = 4,
-    crop: int = 128,
-) -> AutoencoderKL:
-    """Train on slices (N, 1, 256, 256) in [0, 1] and return the averaged autoencoder."""
-    torch.manual_seed(loop.seed)
-    model = settings.build()
+class AutoencoderTask:
+    """D(E(x)) against x.
 
-    def loss(network: AutoencoderKL, generator: torch.Generator) -> torch.Tensor:
-        target = to_network(augmented_batch(slices, batch, crop, generator))
-        latent = network.encode(target)[0]
-        noise = torch.randn(latent.shape, generator=generator) * LATENT_NOISE
-        # Keeps the latents near unit size, so that the noise is neither drowned nor drowning.
-        size = (latent.square().mean() - 1.0).square()
-        return reconstruction_loss(network.decode(latent + noise), target) + 0.01 * size
+    Args:
+        source: of slices.
+        held_out: (N, 1, 256, 256) in [0, 1].
+        latent_shape: of one crop's latent, to draw its noise by.
+        crop: side of the crops in pixels.
+    """
 
-    model.load_state_dict(train(model, loss, loop, checkpoint, report))
-    return model.eval()
+    name = "autoencoder"
+
+    def __init__(
+        self,
+        source: SliceSource,
+        held_out: torch.Tensor,
+        latent_channels: int,
+        crop: int = 128,
+    ) -> None:
+        self._source, self._held_out, self._crop = source, held_out, crop
+        self._latent_shape = latent_channels, crop // 4, crop // 4
+
+    def batch(self, size: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
+        """Crops and the noise on their latents."""
+        crops = self._source.draw(size, self._crop, generator)
+        return crops, torch.randn(size, *self._latent_shape, generator=generator)
+
+    def loss(self, network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
+        """Reconstruction, and a pull of each latent to unit size, so that the noise keeps its share."""
+        crops, noise = batch
+        target = to_network(crops)
+        latent = network.encode(target)[0]  # type: ignore[operator]
+        output = network.decode(latent + LATENT_NOISE * noise)  # type: ignore[operator]
+        size = (latent.square().mean(dim=(1, 2, 3)) - 1.0).square().mean()
+        return reconstruction_loss(output, target) + 0.01 * size
+
+    def _through(self, network: nn.Module, slices: torch.Tensor) -> torch.Tensor:
+        device = next(network.parameters()).device
+        parts = []
+        for part in slices.split(4):
+            latent = network.encode(to_network(part.to(device)))[0]  # type: ignore[operator]
+            parts.append(from_network(network.decode(latent)).clamp(0, 1).cpu())  # type: ignore[operator]
+        return torch.cat(parts)
+
+    def validate(self, network: nn.Module) -> float:
+        """Mean PSNR in dB of D(E(x)): no reconstruction that ends in D can be above it."""
+        return float(psnr(self._through(network, self._held_out), self._held_out).mean())
+
+    def picture(self, network: nn.Module) -> torch.Tensor:
+        """Two held-out slices: truth, D(E(x))."""
+        few = self._held_out[:2]
+        return side_by_side([few, self._through(network, few)])

@@ -2,49 +2,166 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 
-@click.command("fine-tune")
-@click.option(
-    "--data",
-    multiple=True,
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of DICOM studies; repeat for several.",
+
+class _PriorByDefault(click.Group):
+    """`fine-tune --data ...` is `fine-tune prior --data ...`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "--help"):
+            args = ["prior", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("fine-tune", cls=_PriorByDefault)
+def fine_tune() -> None:
+    """Train the prior (the default), or FBP-UNet, on your own studies.
+
+    The same command again continues an interrupted run. `torchrun --nproc-per-node 2 -m resample_ct
+    fine-tune ...` trains on several GPUs or processes.
+    """
+
+
+_OPTIONS = (
+    click.option(
+        "--data",
+        multiple=True,
+        required=True,
+        type=click.Path(exists=True, path_type=Path),
+        help="Folder of DICOM or NIfTI studies, or the AAPM LDCT collection; repeat for several.",
+    ),
+    click.option("--out", required=True, type=click.Path(path_type=Path), help="New bundle."),
+    click.option("--name", default="local", show_default=True, help="Of the bundle."),
+    click.option(
+        "--split",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Which patients train: read if it exists, else written.  [default: beside --out]",
+    ),
+    click.option("--hold-out", help="PatientIDs to validate on, as A,B.  [default: drawn with --seed]"),
+    click.option("--train-slices", default=2000, show_default=True, type=click.IntRange(1)),
+    click.option("--validation-slices", default=300, show_default=True, type=click.IntRange(1)),
+    click.option("--steps", default=1000, show_default=True, type=click.IntRange(1)),
+    click.option(
+        "--learning-rate", type=click.FloatRange(0, min_open=True), default=1e-5, show_default=True
+    ),
+    click.option(
+        "--decay", type=click.Choice(["cosine", "constant"]), default="constant", show_default=True
+    ),
+    click.option("--batch", default=8, show_default=True, type=click.IntRange(1)),
+    click.option("--accumulate", default=1, show_default=True, type=click.IntRange(1)),
+    click.option(
+        "--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True
+    ),
+    click.option("--ema", default=0.995, show_default=True, type=click.FloatRange(0, 1)),
+    click.option("--validate-every", default=100, show_default=True, type=click.IntRange(1)),
+    click.option(
+        "--patience",
+        default=0,
+        show_default=True,
+        type=click.IntRange(0),
+        help="Validations without a better one that end the training; 0 never does.",
+    ),
+    click.option("--checkpoint-every", default=50, show_default=True, type=click.IntRange(1)),
+    click.option("--seed", default=0, show_default=True, type=click.IntRange(0)),
+    click.option("--device", default="cpu", show_default=True),
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="New bundle.")
-@click.option("--hold-out", required=True, help="PatientIDs for validation, as A,B.")
-@click.option("--name", default="local", show_default=True)
-@click.option("--autoencoder-steps", default=1150, show_default=True, type=click.IntRange(1))
-@click.option("--unet-steps", default=1000, show_default=True, type=click.IntRange(1))
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-def fine_tune(
-    data: tuple[Path, ...],
-    out: Path,
-    hold_out: str,
-    name: str,
-    autoencoder_steps: int,
-    unet_steps: int,
-    seed: int,
-) -> None:
-    """Train a prior on --data from scratch; the same command again continues an interrupted run."""
+
+
+def _training_options(command: Command) -> Command:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _run(options: dict[str, Any]) -> Any:
+    """The options that every training shares, as a `Run`."""
+    from fine_tune.loop import LoopSettings
+    from fine_tune.run import Run
+
+    hold_out = options["hold_out"]
+    return Run(
+        data=options["data"],
+        out=options["out"],
+        name=options["name"],
+        split=options["split"] or options["out"].with_name(options["out"].name + ".split.json"),
+        held_out=tuple(hold_out.split(",")) if hold_out else None,
+        train_slices=options["train_slices"],
+        validation_slices=options["validation_slices"],
+        device=options["device"],
+        loop=LoopSettings(
+            steps=options["steps"],
+            learning_rate=options["learning_rate"],
+            batch=options["batch"],
+            seed=options["seed"],
+            decay=options["decay"],
+            ema_decay=options["ema"],
+            accumulate=options["accumulate"],
+            precision=options["precision"],
+            checkpoint_every=options["checkpoint_every"],
+            validate_every=options["validate_every"],
+            patience=options["patience"],
+        ),
+    )
+
+
+@fine_tune.command()
+@_training_options
+@click.option(
+    "--init",
+    default="shipped",
+    show_default=True,
+    help="Weights to start from: shipped, scratch, a bundle, or a checkpoint that `convert` reads.",
+)
+@click.option(
+    "--train",
+    "part",
+    type=click.Choice(["unet", "autoencoder", "both"]),
+    default="unet",
+    show_default=True,
+)
+@click.option(
+    "--low-rank",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Rank of LoRA's updates; 0 trains every weight.",
+)
+@click.option("--recompute", is_flag=True, help="Less memory: compute activations twice.")
+def prior(init: str, part: Any, low_rank: int, recompute: bool, **options: Any) -> None:
+    """Train the latent diffusion prior; the defaults are the paper's learning rate and FFHQ's batch."""
     from fine_tune.prior import PriorTraining, train_prior
-    from resample_ct.errors import OptionError
     from resample_ct.progress import progress_bar
 
-    if out.exists():
-        raise OptionError(f"--out {out}: exists, expected a new folder; name another one")
     training = PriorTraining(
-        data=data,
-        out=out,
-        name=name,
-        held_out=tuple(hold_out.split(",")),
-        autoencoder_steps=autoencoder_steps,
-        unet_steps=unet_steps,
-        seed=seed,
+        run=_run(options), init=init, part=part, low_rank=low_rank, recompute=recompute
     )
     with progress_bar() as progress:
         train_prior(training, click.echo, progress)
+
+
+@fine_tune.command("fbp-unet")
+@_training_options
+@click.option("--init", default="scratch", show_default=True, help="scratch, or an FBP-UNet bundle.")
+@click.option("--angles", default=25, show_default=True, type=click.IntRange(2))
+@click.option(
+    "--sigma",
+    default=0.01,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Gaussian noise, as of `simulate --noise gaussian:SIGMA`.",
+)
+def fbp_unet(init: str, angles: int, sigma: float, **options: Any) -> None:
+    """Train FBP-UNet for a number of views and a noise."""
+    from fine_tune.fbp_unet import FBPUNetTraining, train_fbp_unet
+    from resample_ct.progress import progress_bar
+
+    training = FBPUNetTraining(run=_run(options), init=init, n_angles=angles, sigma=sigma)
+    with progress_bar() as progress:
+        train_fbp_unet(training, click.echo, progress)

@@ -1,135 +1,98 @@
-"""Train a whole prior from studies: the autoencoder, its latents, the UNet, the bundle."""
+"""Train a prior: the autoencoder, the UNet on its latents, or both; from any weights to a bundle."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
-from monai.networks.nets import AutoencoderKL
+from torch import nn
 
-from fine_tune.augment import augmented_batch
-from fine_tune.autoencoder import train_autoencoder
-from fine_tune.dataset import balanced, read_patients, split_by_patient
-from fine_tune.loop import LoopSettings, generator_of_step
-from fine_tune.unet import train_unet
-from resample_ct.prior.bundle import write_bundle
-from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
-from resample_ct.prior.schedule import NoiseSchedule
+from fine_tune.activations import recompute_activations
+from fine_tune.autoencoder import AutoencoderTask
+from fine_tune.loop import Task, generator_of_step, train
+from fine_tune.low_rank import add_low_rank, merge_low_rank
+from fine_tune.processes import Processes, processes
+from fine_tune.run import Opened, Run, open_run
+from fine_tune.source import SliceSource
+from fine_tune.start import starting_prior
+from fine_tune.unet import UNetTask
+from resample_ct.prior.latent import LatentPrior
 from resample_ct.progress import Update
-from resample_ct.units import Window, from_network, to_network
+from resample_ct.slices import IMAGE_SIZE
 
-_LATENT_SEED_OFFSET = 7_777
+_SCALE_SLICES = 64
 
 
 @dataclass(frozen=True)
 class PriorTraining:
-    """What to train on and for how long.
+    """What to train.
 
     Attributes:
-        data: folders of DICOM studies.
-        out: the new bundle; checkpoints lie beside it in `<out>.training`.
-        name: of the prior.
-        held_out: PatientIDs to validate on.
-        autoencoder_steps: of its training.
-        unet_steps: of its training.
-        seed: of every random number.
-        augmented_slices: latents of so many augmented slices are encoded once and drawn from.
+        run: data, output and length.
+        init: weights to start from, see `starting_prior`.
+        part: which network; with "both" the autoencoder comes first, each for `run.loop.steps`.
+        low_rank: rank of LoRA's updates; 0 trains every weight.
+        recompute: trade time for the memory of activations.
     """
 
-    data: tuple[Path, ...]
-    out: Path
-    name: str
-    held_out: tuple[str, ...]
-    autoencoder_steps: int
-    unet_steps: int
-    seed: int
-    augmented_slices: int = 1024
+    run: Run
+    init: str
+    part: Literal["unet", "autoencoder", "both"]
+    low_rank: int = 0
+    recompute: bool = False
 
 
-def encode_augmented(
-    slices: torch.Tensor, autoencoder: AutoencoderKL, count: int, seed: int
-) -> torch.Tensor:
-    """Unscaled latents (count, C, 64, 64) of augmented whole slices, eight at a time."""
-    side = slices.shape[-1]
+def latent_scale(prior: LatentPrior, source: SliceSource, seed: int) -> float:
+    """Standard deviation of the autoencoder's latents over some augmented slices."""
     latents = []
     with torch.no_grad():
-        for step in range(count // 8):
-            generator = generator_of_step(seed + _LATENT_SEED_OFFSET, step)
-            crops = augmented_batch(slices, 8, side, generator)
-            latents.append(autoencoder.encode(to_network(crops))[0])
-    return torch.cat(latents)
-
-
-def ceiling(slices: torch.Tensor, autoencoder: AutoencoderKL) -> float:
-    """Mean PSNR in dB of D(E(x)): no reconstruction through this autoencoder can be above it."""
-    values = []
-    with torch.no_grad():
-        for x in slices.split(4):
-            y = from_network(autoencoder.decode(autoencoder.encode(to_network(x))[0])).clamp(0, 1)
-            values.append(-10 * (x - y).square().mean(dim=(1, 2, 3)).log10())
-    return float(torch.cat(values).mean())
+        for step in range(_SCALE_SLICES // 4):
+            slices = source.draw(4, IMAGE_SIZE, generator_of_step(seed, -1 - step))
+            latents.append(replace(prior, scale=1.0).encode(slices).cpu())
+    return float(torch.cat(latents).std())
 
 
 def train_prior(training: PriorTraining, say: Callable[[str], None], progress: Update) -> None:
-    """Train and write the bundle; an interrupted call continues where its checkpoints end."""
-    window = Window()
-    patients = read_patients(training.data, window)
-    train, validation = split_by_patient(patients, training.held_out)
-    slices = balanced(train)
-    say(f"{len(slices)} slices of {len(train)} patients, {len(validation)} held out")
-    work = training.out.with_name(training.out.name + ".training")
-    work.mkdir(parents=True, exist_ok=True)
+    """Train and write the bundle; an interrupted call continues where its checkpoints end.
 
-    def report(label: str, steps: int) -> Callable[[int, float], None]:
-        return lambda step, loss: progress(step, steps, f"{label}, loss {loss:.4f}")
+    Raises:
+        ResampleCTError: options, weights or data that cannot be trained with, and see `train`.
+    """
+    run = training.run
+    with processes(run.device) as group:
+        torch.manual_seed(run.loop.seed)
+        prior = starting_prior(training.init).to(str(group.device))
+        opened = open_run(run, prior.window, group, say, progress)
+        merits = {}
+        if training.part != "unet":
+            channels = prior.latent_channels
+            task = AutoencoderTask(opened.source, opened.held_out, channels)
+            merits["autoencoder"] = _fit(training, task, prior.autoencoder, opened, group)
+            prior = replace(prior, scale=latent_scale(prior, opened.source, run.loop.seed))
+        if training.part != "autoencoder":
+            denoising = UNetTask(opened.source, opened.held_out, prior)
+            merits["unet"] = _fit(training, denoising, prior.unet, opened, group)
+        if group.leads:
+            for name, merit in merits.items():
+                say(f"{name}: {merit:.4g} on the held-out slices")
+            _write(training, prior, opened, merits)
+            say(f"{run.out}: written; checkpoints in {run.work} can be deleted")
 
-    autoencoder_settings, unet_settings = AutoencoderSettings(), UNetSettings()
-    autoencoder_loop = LoopSettings(
-        steps=training.autoencoder_steps,
-        learning_rate=1e-3,
-        checkpoint_every=50,
-        seed=training.seed,
-    )
-    autoencoder = train_autoencoder(
-        slices,
-        autoencoder_settings,
-        autoencoder_loop,
-        work / "autoencoder.pt",
-        report("autoencoder", training.autoencoder_steps),
-    )
-    held = torch.cat([p.slices for p in validation])
-    psnr = ceiling(held, autoencoder)
-    say(f"autoencoder: D(E(x)) {psnr:.2f} dB on the held-out patients")
-    latents = encode_augmented(slices, autoencoder, training.augmented_slices, training.seed)
-    scale = float(latents.std())
-    unet_loop = LoopSettings(
-        steps=training.unet_steps, learning_rate=5e-4, checkpoint_every=50, seed=training.seed
-    )
-    unet = train_unet(
-        latents / scale,
-        unet_settings,
-        NoiseSchedule(),
-        unet_loop,
-        work / "unet.pt",
-        report("UNet", training.unet_steps),
-    )
-    write_bundle(
-        training.out,
-        training.name,
-        autoencoder,
-        autoencoder_settings,
-        unet,
-        unet_settings,
-        scale,
-        window,
-        {
-            "patients": [p.patient for p in train],
-            "held_out": [p.patient for p in validation],
-            "autoencoder_loop": asdict(autoencoder_loop),
-            "unet_loop": asdict(unet_loop),
-            "autoencoder_psnr_held_out": round(psnr, 2),
-        },
-    )
-    say(f"{training.out}: written; checkpoints in {work} can be deleted")
+
+def _fit(
+    training: PriorTraining, task: Task, network: nn.Module, opened: Opened, group: Processes
+) -> float:
+    """Train one network in place; returns its merit on the held-out slices."""
+    network.requires_grad_(True)
+    if training.low_rank:
+        add_low_rank(network, training.low_rank)
+    if training.recompute:
+        recompute_activations(network)
+    path = training.run.work / f"{task.name}.pt"
+    network.load_state_dict(train(task, network, training.run.loop, path, opened.observer, group))
+    merge_low_rank(network)
+    network.eval().requires_grad_(False)
+    with torch.no_grad():
+        return task.validate(network)

@@ -1,40 +1,88 @@
-"""Train the diffusion UNet to predict the noise on scaled latents (paper eq. 3)."""
+"""What the diffusion UNet learns: the noise on scaled latents (paper eq. 3)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
 import torch
 from torch import nn
 
-from fine_tune.loop import LoopSettings, train
-from resample_ct.prior.networks import UNetSettings
-from resample_ct.prior.schedule import NoiseSchedule
+from fine_tune.loop import generator_of_step
+from fine_tune.pictures import grid
+from fine_tune.source import SliceSource
+from resample_ct.physics.backends import make_projector
+from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.prior.latent import LatentPrior
+from resample_ct.reconstruct.base import Measurement
+from resample_ct.reconstruct.resample import PRESETS, ReSample
+from resample_ct.reconstruct.sampling import unconditional_samples
+from resample_ct.slices import IMAGE_SIZE
+
+_SAMPLE_STEPS = 25
+_PICTURED_SIGMA = 0.01
 
 
-def train_unet(
-    latents: torch.Tensor,
-    settings: UNetSettings,
-    schedule: NoiseSchedule,
-    loop: LoopSettings,
-    checkpoint: Path,
-    report: Callable[[int, float], None],
-    batch: int = 8,
-) -> nn.Module:
-    """Train on latents (N, C, 64, 64) of unit standard deviation; returns the averaged UNet."""
-    torch.manual_seed(loop.seed)
-    model = settings.build()
+class UNetTask:
+    """Predict the noise of z_t.
 
-    def loss(network: nn.Module, generator: torch.Generator) -> torch.Tensor:
-        index = torch.randint(len(latents), (batch,), generator=generator)
-        clean = latents[index].float()
-        # Stratified times: every part of the schedule in every batch, for a calmer gradient.
-        offset = torch.rand(batch, generator=generator)
-        t = ((torch.arange(batch) + offset) / batch * schedule.train_steps).long()
-        noise = torch.randn(clean.shape, generator=generator)
-        noisy = schedule.add_noise(clean, noise, t)
+    Args:
+        source: of slices, encoded anew at each draw.
+        held_out: (N, 1, 256, 256) in [0, 1].
+        prior: whose autoencoder, scale and schedule are used; its own UNet is not.
+    """
+
+    name = "unet"
+
+    def __init__(self, source: SliceSource, held_out: torch.Tensor, prior: LatentPrior) -> None:
+        self._source, self._held_out, self._prior = source, held_out, prior
+        self._latents = self._encode(held_out)
+
+    def _encode(self, slices: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            return torch.cat([self._prior.encode(part) for part in slices.split(4)])
+
+    def batch(self, size: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
+        """Slices, times and noise; times are stratified, for a calmer gradient."""
+        slices = self._source.draw(size, IMAGE_SIZE, generator)
+        noise = torch.randn(size, *self._latents.shape[1:], generator=generator)
+        offset = torch.rand(size, generator=generator)
+        strata = (torch.arange(size) + offset) / size
+        return slices, (strata * self._prior.schedule.train_steps).long(), noise
+
+    def loss(self, network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
+        """Mean squared error of the predicted noise."""
+        slices, t, noise = batch
+        return self._denoising(network, self._encode(slices), t, noise)
+
+    def _denoising(
+        self, network: nn.Module, clean: torch.Tensor, t: torch.Tensor, noise: torch.Tensor
+    ) -> torch.Tensor:
+        noisy = self._prior.schedule.add_noise(clean, noise, t)
         return (network(noisy, t) - noise).square().mean()
 
-    model.load_state_dict(train(model, loss, loop, checkpoint, report))
-    return model.eval()
+    def validate(self, network: nn.Module) -> float:
+        """Minus the loss on the held-out latents, each at eight fixed times."""
+        generator = generator_of_step(0, 0)
+        total = 0.0
+        for latent in self._latents:
+            times = torch.linspace(0, self._prior.schedule.train_steps - 1, 8).long()
+            clean = latent.expand(8, -1, -1, -1)
+            noise = torch.randn(clean.shape, generator=generator)
+            parts = (clean, times.to(clean.device), noise.to(clean.device))
+            total += float(self._denoising(network, *parts))
+        return -total / len(self._latents)
+
+    def picture(self, network: nn.Module) -> torch.Tensor:
+        """Four samples; two held-out slices, each beside its reconstruction from 25 views."""
+        prior = replace(self._prior, unet=network)
+        seeds = [generator_of_step(0, number) for number in range(4)]
+        samples = unconditional_samples(prior, self._latents.shape[1:], _SAMPLE_STEPS, seeds)
+        truth = self._held_out[:2]
+        operator = make_projector(ParallelBeam.uniform(IMAGE_SIZE, 25), str(self._latents.device))
+        clean = operator(truth.to(self._latents.device))
+        noise = torch.randn(clean.shape, generator=generator_of_step(0, 9)).to(clean)
+        variance = torch.full((len(truth),), _PICTURED_SIGMA**2).to(clean)
+        measurement = Measurement(operator, clean + _PICTURED_SIGMA * noise, variance)
+        found = ReSample(prior, PRESETS["fast"])(measurement, seeds[: len(truth)])
+        pairs = [image for pair in zip(truth, found.cpu(), strict=True) for image in pair]
+        return grid(torch.stack([*samples.cpu().clamp(0, 1), *pairs, *[truth[0] * 0] * (4 - len(pairs))]))

@@ -29,8 +29,14 @@ class SliceMetrics:
         return asdict(self)
 
 
+def psnr(image: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """PSNR in dB of each slice, (B,), at most 120 dB, as JSON has no infinity; data range 1."""
+    mse = (image - truth).square().mean(dim=(1, 2, 3))
+    return -10 * mse.clamp(min=1e-12).log10()
+
+
 def compare(image: torch.Tensor, truth: torch.Tensor, window: Window) -> list[tuple[float, float, float]]:
-    """PSNR in dB, SSIM and RMSE in HU of each slice; PSNR ends at 120 dB, as JSON has no infinity.
+    """PSNR in dB, SSIM and RMSE in HU of each slice.
 
     Args:
         image: (B, 1, H, W) relative attenuation, clipped here to the window as the truth is.
@@ -38,10 +44,10 @@ def compare(image: torch.Tensor, truth: torch.Tensor, window: Window) -> list[tu
         window: its width in HU scales the RMSE.
     """
     image = image.clamp(0.0, 1.0)
-    mse = (image - truth).square().mean(dim=(1, 2, 3))
+    rmse = (image - truth).square().mean(dim=(1, 2, 3)).sqrt() * window.width
     similarity = structural_similarity_index_measure(image, truth, data_range=1.0, reduction="none")
     assert isinstance(similarity, torch.Tensor)
     return [
-        (float(-10 * m.clamp(min=1e-12).log10()), float(s), float(m.sqrt() * window.width))
-        for m, s in zip(mse, similarity.reshape(-1), strict=True)
+        (float(p), float(s), float(r))
+        for p, s, r in zip(psnr(image, truth), similarity.reshape(-1), rmse, strict=True)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import torch
+from torch import nn
 
 from resample_ct.prior.schedule import NoiseSchedule
 from resample_ct.units import Window
@@ -12,6 +13,11 @@ from resample_ct.units import Window
 
 class DiffusionPrior(Protocol):
     """A diffusion model of images; E and D lead to its space and back."""
+
+    @property
+    def unet(self) -> nn.Module:
+        """The noise predictor's network."""
+        ...
 
     @property
     def schedule(self) -> NoiseSchedule:

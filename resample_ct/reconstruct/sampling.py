@@ -108,3 +108,24 @@ def stochastic_encode(
     """Draw z_t given zhat_0(y) alone (paper Proposition 1), the ablation's baseline."""
     noise = randn(consistent.shape, generators).to(consistent)
     return alpha_bar**0.5 * consistent + (1 - alpha_bar) ** 0.5 * noise
+
+
+def unconditional_samples(
+    prior: DiffusionPrior, shape: Sequence[int], steps: int, generators: Sequence[torch.Generator]
+) -> torch.Tensor:
+    """Slices (B, 1, H, W) that the prior makes up, one a generator, by deterministic DDIM.
+
+    Args:
+        prior: the model.
+        shape: (C, h, w) of one latent.
+        steps: from pure noise to the slice.
+        generators: of the noise to start from.
+    """
+    device = next(prior.unet.parameters()).device
+    z = randn(torch.Size((len(generators), *shape)), generators).to(device)
+    with torch.no_grad():
+        for t, a, a_next in reverse_times(prior.schedule, steps):
+            noise = prior.predict_noise(z, t)
+            clean = prior.schedule.tweedie(z, noise, t)
+            z = ddim_step(clean, noise, a, a_next, 0.0, generators)
+        return prior.decode(z)

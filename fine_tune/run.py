@@ -1,0 +1,126 @@
+"""What every training has in common: its data, its output, its watchers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fine_tune.loop import LoopSettings
+from fine_tune.observer import Observer
+from fine_tune.processes import Processes
+from fine_tune.source import SliceSource
+from fine_tune.training_data import Split, prepare, weights
+from resample_ct.errors import OptionError
+from resample_ct.progress import Update, silent
+from resample_ct.units import Window
+
+# Enough to judge by, few enough to do so often.
+_JUDGED = 16
+
+
+@dataclass(frozen=True)
+class Run:
+    """The options of every `fine-tune` command.
+
+    Attributes:
+        data: folders of studies.
+        out: the new bundle; checkpoints and TensorBoard's files lie beside it in `<out>.training`.
+        name: of the bundle.
+        split: JSON file of who trains and who validates; read if it exists, else written.
+        held_out: PatientIDs to validate on; None draws them.
+        train_slices: to draw at most.
+        validation_slices: to draw at most.
+        device: of torch.
+        loop: how long and how fast.
+    """
+
+    data: tuple[Path, ...]
+    out: Path
+    name: str
+    split: Path
+    held_out: tuple[str, ...] | None
+    train_slices: int
+    validation_slices: int
+    device: str
+    loop: LoopSettings
+
+    @property
+    def work(self) -> Path:
+        """Where an interrupted run continues from."""
+        return self.out.with_name(self.out.name + ".training")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run's data, read and checked.
+
+    Attributes:
+        source: of training batches.
+        held_out: (N, 1, 256, 256) slices of the validation patients, at most 16, evenly chosen.
+        spacing_mm: smallest and largest pixel of the training slices.
+        split: who trains and who validates.
+        observer: of the training.
+    """
+
+    source: SliceSource
+    held_out: torch.Tensor
+    spacing_mm: tuple[float, float]
+    split: Split
+    observer: Observer
+
+    def record(self, run: Run) -> dict[str, Any]:
+        """What a bundle says of its training."""
+        return {
+            "patients": list(self.split.train.patients),
+            "held_out": list(self.split.validation.patients),
+            "slices": len(self.split.train),
+            "loop": asdict(run.loop),
+        }
+
+
+def open_run(
+    run: Run, window: Window, processes: Processes, say: Callable[[str], None], progress: Update
+) -> Opened:
+    """Read a run's slices; nothing is trained on data that does not pass `prepare`'s checks.
+
+    Raises:
+        OptionError: the output exists.
+        StudyError: see `prepare`.
+    """
+    if run.out.exists():
+        raise OptionError(f"--out {run.out}: exists, expected a new folder; name another one")
+    run.work.mkdir(parents=True, exist_ok=True)
+    run.split.parent.mkdir(parents=True, exist_ok=True)
+    with processes.leader_first():
+        data = prepare(
+            run.data,
+            window,
+            run.split,
+            run.held_out,
+            run.train_slices,
+            run.validation_slices,
+            run.loop.seed,
+            progress=progress if processes.leads else silent,
+        )
+    if processes.leads:
+        for note in data.notes:
+            say(f"note: {note}")
+        say(
+            f"{len(data.train)} slices of {len(data.split.train.patients)} patients to train on, "
+            f"{len(data.validation)} of {len(data.split.validation.patients)} held out; {run.split}"
+        )
+    judged = torch.linspace(0, len(data.validation) - 1, min(_JUDGED, len(data.validation))).long()
+    spacings = [float(item["spacing_mm"]) for item in data.train]
+    return Opened(
+        source=SliceSource(data.train, weights(data.train)),
+        held_out=torch.stack([data.validation[int(index)]["image"] for index in judged]),
+        spacing_mm=(min(spacings), max(spacings)),
+        split=data.split,
+        observer=Observer(
+            progress if processes.leads else silent, run.work / "tensorboard" if processes.leads else None
+        ),
+    )

@@ -1,0 +1,32 @@
+"""Where training batches come from: weighted draws of slices, each augmented."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from fine_tune.augment import augment
+
+
+class SliceSource:
+    """Draws augmented slices; what a batch holds depends on its generator alone.
+
+    Args:
+        dataset: items with `image` and `next`, each (1, H, H) relative attenuation in [0, 1]; `next`
+            is the neighbour along the normal.
+        weights: (N,) of the draws.
+    """
+
+    def __init__(self, dataset: Sequence[Mapping[str, Any]], weights: torch.Tensor) -> None:
+        self.dataset = dataset
+        self.weights = weights
+
+    def draw(self, batch: int, size: int, generator: torch.Generator) -> torch.Tensor:
+        """(batch, 1, size, size) in [0, 1]; `size` = H takes whole slices."""
+        chosen = torch.multinomial(self.weights, batch, replacement=True, generator=generator)
+        items = [self.dataset[int(index)] for index in chosen]
+        current = torch.stack([torch.as_tensor(item["image"]).float() for item in items])
+        following = torch.stack([torch.as_tensor(item["next"]).float() for item in items])
+        return augment(current, following, size, generator)

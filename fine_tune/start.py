@@ -1,0 +1,1 @@
+"""Where a training starts from: the shipped prior, random weights, a bundle or a released checkpoint."""

@@ -1,0 +1,283 @@
+"""Find the CT series below some folders by their headers alone; no pixel is read here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pydicom
+from pydicom.config import disable_value_validation
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+from pydicom.uid import UID, CTImageStorage
+
+from fine_tune import aapm
+from resample_ct.errors import StudyError
+from resample_ct.io.derivation import MANUFACTURER
+from resample_ct.io.dicom_checks import ENHANCED_CT, whole_number
+from resample_ct.io.nifti import is_nifti
+from resample_ct.io.study import Study, read_study
+
+# Below this there is no anatomy to learn from: thumbnails, test images.
+SMALLEST_SIDE = 64
+_TAGS = [
+    Tag(keyword)
+    for keyword in (
+        *("SOPClassUID", "ImageType", "SeriesDescription", "StudyDescription", "Manufacturer"),
+        *("PatientID", "BodyPartExamined", "SliceThickness", "ConvolutionKernel", "NumberOfFrames"),
+        *("SeriesInstanceUID", "ImageOrientationPatient", "Rows", "Columns"),
+    )
+] + [aapm.DETECTOR_COLUMNS]
+_BODY_PARTS = {
+    "head": re.compile(r"head|brain|skull|neuro|sinus", re.I),
+    "chest": re.compile(r"chest|thora|lung", re.I),
+    "abdomen": re.compile(r"abd|liver|hepat|pelvi|kidney|pancrea", re.I),
+}
+
+
+@dataclass(frozen=True)
+class Series:
+    """One CT series, not yet read.
+
+    Attributes:
+        patient: PatientID; for NIfTI the first folder below the root, or the file's own name.
+        body_part: "chest", "abdomen", "head", what BodyPartExamined says else, or "unknown".
+        key: SeriesInstanceUID, or the NIfTI file's path below its root.
+        kernel: ConvolutionKernel, empty where it is unknown.
+        thickness_mm: SliceThickness, 0 where it is unknown.
+        slices: how many there are.
+        files: where they are.
+    """
+
+    patient: str
+    body_part: str
+    key: str
+    kernel: str
+    thickness_mm: float
+    slices: int
+    files: tuple[Path, ...]
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its folder or file, without the series' UID."""
+        first = self.files[0]
+        return str(first if is_nifti(first) or len(self.files) == 1 else first.parent)
+
+    def read(self) -> Study:
+        """Read it whole, which checks it. Raises StudyError as `read_study` does."""
+        first = self.files[0]
+        study = read_study(first) if is_nifti(first) else read_study(list(self.files), self.key)
+        if len(study) != self.slices:
+            raise StudyError(
+                f"{self.name}: found {len(study)} slices when reading, expected {self.slices} as the "
+                "headers say; copy the series again"
+            )
+        return study
+
+
+class _LeftOut:
+    """Counts what is not trained on."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[set[str], int]] = {}
+
+    def add(self, kind: str, series: str, files: int = 1) -> None:
+        names, count = self._found.get(kind, (set(), 0))
+        self._found[kind] = ({*names, series}, count + files)
+
+    def notes(self) -> tuple[str, ...]:
+        return tuple(
+            f"left out {kind}: {len(names)} series, {count} files"
+            for kind, (names, count) in sorted(self._found.items())
+        )
+
+
+def _header(path: Path) -> Dataset | None:
+    """The few tags that are asked for, or None for a file that is no DICOM."""
+    try:
+        with path.open("rb") as stream:
+            marked = stream.read(132)[128:] == b"DICM"
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read ({error}), expected a file; check its rights") from None
+    # macOS puts "._" files of its own next to real ones.
+    expected = marked or (path.suffix.lower() == ".dcm" and not path.name.startswith("._"))
+    try:
+        with disable_value_validation():
+            header = pydicom.dcmread(path, stop_before_pixels=True, force=not marked, specific_tags=_TAGS)
+        if "SOPClassUID" in header:
+            return header
+        reason = "its header holds no SOPClassUID"
+    except Exception as error:  # pydicom raises whatever a damaged file leads it to
+        reason = str(error)
+    if expected:
+        raise StudyError(
+            f"{path}: damaged DICOM ({reason}), expected a whole file; copy it again, or take it out of "
+            "--data"
+        )
+    return None
+
+
+def _reason_to_leave_out(header: Dataset, folder: Path) -> str | None:
+    kind = aapm.series_kind(header, folder)
+    if kind not in (None, aapm.FULL_DOSE):
+        return kind
+    sop_class = UID(str(header.SOPClassUID))
+    if sop_class not in (CTImageStorage, *ENHANCED_CT):
+        return "private object" if sop_class.is_private else sop_class.name
+    if "LOCALIZER" in str(header.get("ImageType")).upper():
+        return "localizer"
+    if header.get("Manufacturer") == MANUFACTURER:
+        return f"image made by {MANUFACTURER}"
+    if "phantom" in str(header.get("PatientID")).lower():
+        return "phantom"
+    cosines = header.get("ImageOrientationPatient")
+    if cosines and len(cosines) == 6:
+        normal = np.cross(np.array(cosines[:3], float), np.array(cosines[3:], float))
+        if abs(normal[2]) < 0.7:
+            return "coronal or sagittal image"
+    return None
+
+
+def _body_part(header: Dataset, patient: str, folder: Path) -> str:
+    known = aapm.body_part(patient)
+    if known and aapm.series_kind(header, folder) == aapm.FULL_DOSE:
+        return known
+    examined = str(header.get("BodyPartExamined") or "").strip()
+    for text in (examined, header.get("SeriesDescription"), header.get("StudyDescription")):
+        for part, pattern in _BODY_PARTS.items():
+            if text and pattern.search(str(text)):
+                return part
+    return examined.lower() or "unknown"
+
+
+def _refuse_small(path: Path, rows: int, columns: int) -> None:
+    if min(rows, columns) < SMALLEST_SIDE:
+        raise StudyError(
+            f"{path}: found slices of {rows} x {columns} pixels, expected at least {SMALLEST_SIDE} x "
+            f"{SMALLEST_SIDE}; take the series out of --data"
+        )
+
+
+def _slice_count(path: Path, header: Dataset) -> int:
+    if "Rows" not in header or "Columns" not in header:
+        raise StudyError(
+            f"{path}: Rows (0028,0010): found nothing, expected the image's size; copy the file again"
+        )
+    _refuse_small(path, int(header.Rows), int(header.Columns))
+    return whole_number(header, "NumberOfFrames") or 1
+
+
+def _number(value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return 0.0
+
+
+def _dicom_series(found: dict[str, list[tuple[Path, Dataset]]]) -> Iterator[Series]:
+    for uid, instances in found.items():
+        path, header = instances[0]
+        patient = aapm.patient_name(header, path.parent)
+        yield Series(
+            patient=patient,
+            body_part=_body_part(header, patient, path.parent),
+            key=uid,
+            kernel=str(header.get("ConvolutionKernel") or ""),
+            thickness_mm=_number(header.get("SliceThickness")),
+            slices=sum(_slice_count(p, h) for p, h in instances),
+            files=tuple(p for p, _ in instances),
+        )
+
+
+def _nifti_series(path: Path, root: Path) -> Series:
+    below = path.relative_to(root)
+    stem = re.sub(r"\.nii(\.gz)?$", "", path.name, flags=re.I)
+    patient = below.parts[0] if len(below.parts) > 1 else stem
+    try:
+        image = nib.Nifti1Image.from_filename(path)
+        axes = nib.orientations.io_orientation(image.affine)[:, 0]
+        # Columns, rows, slices: as the reader turns the axes.
+        columns, rows, slices = (image.shape[int(np.flatnonzero(axes == axis)[0])] for axis in range(3))
+    except Exception as error:  # nibabel raises whatever a damaged file leads it to
+        raise StudyError(
+            f"{path}: cannot be read ({error}), expected a NIfTI volume; copy it again, or take it out "
+            "of --data"
+        ) from None
+    _refuse_small(path, rows, columns)
+    return Series(patient, _nifti_body_part(below), below.as_posix(), "", 0.0, slices, (path,))
+
+
+def _nifti_body_part(below: Path) -> str:
+    parts = (part for part, pattern in _BODY_PARTS.items() if pattern.search(below.as_posix()))
+    return next(parts, "unknown")
+
+
+def _scan_folder(
+    folder: Path,
+    files: Sequence[Path],
+    dicom: dict[str, list[tuple[Path, Dataset]]],
+    left_out: _LeftOut,
+) -> None:
+    kind = aapm.folder_kind(folder)
+    for path in files:
+        header = _header(path)
+        if header is None:
+            left_out.add("what is neither DICOM nor NIfTI", str(folder))
+            continue
+        uid = str(header.get("SeriesInstanceUID", ""))
+        reason = _reason_to_leave_out(header, folder)
+        if reason is None:
+            dicom.setdefault(uid, []).append((path, header))
+            continue
+        if reason == kind:
+            # The archive delivers one series a folder: its first header speaks for all.
+            left_out.add(reason, uid, len(files))
+            return
+        left_out.add(reason, uid)
+
+
+def find_series(roots: Sequence[Path]) -> tuple[tuple[Series, ...], tuple[str, ...]]:
+    """Every axial CT series below the roots, by patient and key, and notes on what was left out.
+
+    DICOM is known by its content, NIfTI by .nii and .nii.gz. Left out: other modalities, localizers,
+    coronal and sagittal images, phantoms, images that this software made, and the low-dose images and
+    projections of the AAPM collection.
+
+    Raises:
+        StudyError: a root that is no folder, no CT at all, a damaged file, slices under 64 x 64.
+    """
+    dicom: dict[str, list[tuple[Path, Dataset]]] = {}
+    nifti: dict[str, Series] = {}
+    left_out = _LeftOut()
+    seen: set[Path] = set()
+    for root in roots:
+        if not root.is_dir():
+            raise StudyError(f"--data {root}: no such folder, expected a folder of CT studies")
+        folders: dict[Path, list[Path]] = {}
+        for path in sorted(root.rglob("*")):
+            if path.is_file() and path.resolve() not in seen:
+                seen.add(path.resolve())
+                folders.setdefault(path.parent, []).append(path)
+        for folder, files in folders.items():
+            volumes = [path for path in files if is_nifti(path)]
+            for path in volumes:
+                volume = _nifti_series(path, root)
+                if volume.key in nifti:
+                    raise StudyError(
+                        f"{path}: named as {nifti[volume.key].files[0]} below another --data, expected "
+                        "different names; rename one of the two"
+                    )
+                nifti[volume.key] = volume
+            _scan_folder(folder, [path for path in files if path not in volumes], dicom, left_out)
+    series = sorted([*_dicom_series(dicom), *nifti.values()], key=lambda s: (s.patient, s.key))
+    if not series:
+        seen_notes = "; ".join(left_out.notes()) or "no file"
+        raise StudyError(
+            f"--data {', '.join(map(str, roots))}: found no CT series ({seen_notes}), expected DICOM CT "
+            "images or NIfTI volumes; name the folder that holds the patients' folders"
+        )
+    return tuple(series), left_out.notes()
