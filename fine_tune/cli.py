@@ -165,3 +165,48 @@ def fbp_unet(init: str, angles: int, sigma: float, **options: Any) -> None:
     training = FBPUNetTraining(run=_run(options), init=init, n_angles=angles, sigma=sigma)
     with progress_bar() as progress:
         train_fbp_unet(training, click.echo, progress)
+
+
+@fine_tune.command()
+@_training_options
+@click.option("--init", default="scratch", show_default=True, help="scratch, or a pixel prior's bundle.")
+def pixel(init: str, **options: Any) -> None:
+    """Train the pixel-space diffusion prior of DPS, MCG, DDRM, DMPS and DDS."""
+    from resample_ct.prior.pixel import PixelUNetSettings
+
+    _train_network("pixel", PixelUNetSettings(), init, options)
+
+
+@fine_tune.command()
+@_training_options
+@click.option("--init", default="scratch", show_default=True, help="scratch, or a denoiser's bundle.")
+@click.option(
+    "--network",
+    type=click.Choice(["dncnn", "unet"]),
+    default="dncnn",
+    show_default=True,
+    help="Of ADMM-PnP, or of PnP-UNet.",
+)
+@click.option(
+    "--sigma",
+    default=0.05,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Noise to remove, of relative attenuation.",
+)
+def denoiser(init: str, network: str, sigma: float, **options: Any) -> None:
+    """Train the denoiser of ADMM-PnP or PnP-UNet for one noise level."""
+    from resample_ct.prior.denoiser import DnCNNSettings, UNetDenoiserSettings
+
+    if network == "dncnn":
+        _train_network("dncnn", DnCNNSettings(sigma=sigma), init, options)
+    else:
+        _train_network("unet-denoiser", UNetDenoiserSettings(sigma=sigma), init, options)
+
+
+def _train_network(kind: str, settings: Any, init: str, options: dict[str, Any]) -> None:
+    from fine_tune.one_network import train_network
+    from resample_ct.progress import progress_bar
+
+    with progress_bar() as progress:
+        train_network(kind, settings, init, _run(options), click.echo, progress)

@@ -105,7 +105,7 @@ def simulate(
     "--preset",
     default="balanced",
     show_default=True,
-    type=click.Choice(("paper", "balanced", "fast")),
+    type=click.Choice(("paper", "natural", "general", "balanced", "fast")),
 )
 @click.option("--set", "overrides", multiple=True, help="A ReSample setting, as gamma=40; repeats.")
 @click.option("--angles", default=25, show_default=True, type=click.IntRange(2))

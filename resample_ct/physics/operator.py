@@ -1,4 +1,4 @@
-"""A linear operator with its exact adjoint, which is also its gradient."""
+"""What is measured of an image: any differentiable operator, and linear ones with their exact adjoint."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import Any
 import torch
 
 
-class LinearOperator(ABC):
-    """A(x) and A.T(y) on batches (B, 1, *shape).
+class Operator(ABC):
+    """A(x) on batches (B, channels, *domain_shape), differentiable, linear or not."""
 
-    A.T.T is A, and back-propagation through A(x) applies A.T exactly, so that a gradient is never a
-    second approximation of the physics.
-    """
+    channels = 1
 
     @property
     @abstractmethod
@@ -26,21 +24,37 @@ class LinearOperator(ABC):
         """Shape of A(x) without batch and channel."""
 
     @abstractmethod
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """A x for (B, 1, *domain_shape), outside autograd."""
-
-    @abstractmethod
-    def adjoint(self, y: torch.Tensor) -> torch.Tensor:
-        """A^T y for (B, 1, *range_shape), outside autograd."""
-
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """A x with autograd. Raises ValueError for a tensor of another shape."""
-        expected = (1, *self.domain_shape)
+        """A(x) with autograd. Raises ValueError for a tensor of another shape."""
+
+    def check_shape(self, x: torch.Tensor) -> None:
+        """Raise ValueError unless x is (B, channels, *domain_shape)."""
+        expected = (self.channels, *self.domain_shape)
         if x.dim() != 4 or tuple(x.shape[1:]) != expected:
             raise ValueError(
                 f"{type(self).__name__}: found shape {tuple(x.shape)}, expected (B, "
                 f"{', '.join(map(str, expected))})"
             )
+
+
+class LinearOperator(Operator):
+    """A(x) and A.T(y) on batches (B, channels, *shape).
+
+    A.T.T is A, and back-propagation through A(x) applies A.T exactly, so that a gradient is never a
+    second approximation of the physics.
+    """
+
+    @abstractmethod
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """A x for (B, channels, *domain_shape), outside autograd."""
+
+    @abstractmethod
+    def adjoint(self, y: torch.Tensor) -> torch.Tensor:
+        """A^T y for (B, channels, *range_shape), outside autograd."""
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """A x with autograd. Raises ValueError for a tensor of another shape."""
+        self.check_shape(x)
         result: torch.Tensor = _Apply.apply(self, x)
         return result
 
@@ -53,6 +67,7 @@ class LinearOperator(ABC):
 class _Adjoint(LinearOperator):
     def __init__(self, operator: LinearOperator) -> None:
         self._operator = operator
+        self.channels = operator.channels
 
     @property
     def domain_shape(self) -> tuple[int, int]:

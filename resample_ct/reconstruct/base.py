@@ -8,22 +8,33 @@ from typing import Protocol
 
 import torch
 
-from resample_ct.physics.operator import LinearOperator
+from resample_ct.errors import OptionError
+from resample_ct.physics.operator import LinearOperator, Operator
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What the scanner gave.
+    """What the scanner, or another instrument, gave.
 
     Attributes:
         operator: A.
-        sinogram: y, (B, 1, angle, detector).
+        sinogram: y, (B, 1, angle, detector); (B, channels, *A.range_shape) of any other operator.
         noise_variance: (B,) mean variance of each slice's noise; 0 for a clean one.
     """
 
-    operator: LinearOperator
+    operator: Operator
     sinogram: torch.Tensor
     noise_variance: torch.Tensor
+
+    @property
+    def linear(self) -> LinearOperator:
+        """A, for a method that needs its adjoint. Raises OptionError for a nonlinear one."""
+        if not isinstance(self.operator, LinearOperator):
+            raise OptionError(
+                f"operator {type(self.operator).__name__}: not linear, which this method needs; choose "
+                "--method resample, dps, latent-dps or latent-daps"
+            )
+        return self.operator
 
     def residual(self, image: torch.Tensor) -> torch.Tensor:
         """Mean squared data residual of each slice, shape (B,)."""

@@ -34,7 +34,7 @@ class CGLS:
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
-        return cg.cgls(measurement.operator, measurement.sinogram, self.iterations)
+        return cg.cgls(measurement.linear, measurement.sinogram, self.iterations)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class SIRT:
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
-        return sirt.sirt(measurement.operator, measurement.sinogram, self.iterations)
+        return sirt.sirt(measurement.linear, measurement.sinogram, self.iterations)
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,6 @@ class TV:
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
-        operator, y = measurement.operator, measurement.sinogram
+        operator, y = measurement.linear, measurement.sinogram
         start = cg.cgls(operator, y, 10).clamp(min=0.0)
         return tv.tv(operator, y, tv.weight_for_noise(measurement.noise_variance), self.iterations, start)

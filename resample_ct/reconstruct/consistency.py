@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 
-from resample_ct.prior.latent import LatentPrior
+from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.solvers.cg import pseudo_inverse_step, regularised_data_consistency
 from resample_ct.solvers.tv import piccs, weight_for_noise
 
-PixelRule = Literal["pseudo-inverse", "ridge", "piccs"]
+PixelRule = Literal["pseudo-inverse", "ridge", "piccs", "gradient"]
 
 
 def optimise_pixels(
@@ -30,12 +31,16 @@ def optimise_pixels(
         rule: "pseudo-inverse" is the paper's eq. 16; "ridge" minimises
             ||A x - y||^2 + weight ||x - image||^2, weight stated for sigma_y = 0.01 and growing
             with the noise variance; "piccs" minimises 0.5 ||A x - y||^2 + TV terms, of which the
-            share `weight` is taken of x - image.
+            share `weight` is taken of x - image; "gradient" descends ||A(x) - y||^2 from `image` by
+            Adam at rate `weight` until the residual is the noise variance, for any operator (the
+            paper's way for natural images, C.1; its code has AdamW at 1e-2).
         iterations: of the solver.
         weight: see `rule`.
         kappa: relaxation of "pseudo-inverse".
     """
-    operator, y = measurement.operator, measurement.sinogram
+    if rule == "gradient":
+        return _descend(measurement, image, weight, iterations)
+    operator, y = measurement.linear, measurement.sinogram
     if rule == "pseudo-inverse":
         return pseudo_inverse_step(operator, y, image, iterations, kappa)
     if rule == "ridge":
@@ -47,7 +52,7 @@ def optimise_pixels(
 
 
 def optimise_latent(
-    prior: LatentPrior,
+    prior: DiffusionPrior,
     measurement: Measurement,
     latent: torch.Tensor,
     tau: torch.Tensor,
@@ -59,15 +64,36 @@ def optimise_latent(
     Each slice stops on its own once its mean squared residual is at most its `tau` (B,), the noise
     level: fitting closer would fit the noise. Returns the latent of the lowest residual of each slice.
     """
+
+    def residual(z: torch.Tensor) -> torch.Tensor:
+        return measurement.residual(prior.decode(z))
+
+    return _adam(residual, latent, tau, iterations, learning_rate)
+
+
+def _descend(
+    measurement: Measurement, image: torch.Tensor, learning_rate: float, iterations: int
+) -> torch.Tensor:
+    return _adam(measurement.residual, image, measurement.noise_variance, iterations, learning_rate)
+
+
+def _adam(
+    residual_of: Callable[[torch.Tensor], torch.Tensor],
+    start: torch.Tensor,
+    tau: torch.Tensor,
+    iterations: int,
+    learning_rate: float,
+) -> torch.Tensor:
+    """The point of each slice's lowest residual on Adam's way down, which ends at `tau`."""
     if iterations == 0:
-        return latent
-    z = latent.detach().clone().requires_grad_(True)
+        return start
+    z = start.detach().clone().requires_grad_(True)
     optimiser = torch.optim.Adam([z], lr=learning_rate)
-    best = latent.detach().clone()
-    lowest = torch.full((len(latent),), float("inf"), device=latent.device)
+    best = start.detach().clone()
+    lowest = torch.full((len(start),), float("inf"), device=start.device)
     with torch.enable_grad():
         for step in range(iterations + 1):
-            residual = measurement.residual(prior.decode(z))
+            residual = residual_of(z)
             better = (residual.detach() < lowest) & (lowest > tau)
             best[better], lowest[better] = z.detach()[better], residual.detach()[better]
             if step == iterations or bool((lowest <= tau).all()):
@@ -76,3 +102,20 @@ def optimise_latent(
             residual.sum().backward()
             optimiser.step()
     return best
+
+
+def guided_prediction(
+    prior: DiffusionPrior, measurement: Measurement, z: torch.Tensor, t: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """eps_theta(z_t, t), Tweedie's zhat, and the gradient of ||y - A(D(zhat(z_t)))|| in z_t.
+
+    The norm itself, not its square (paper eq. 7 and 9): DPS divides the square's gradient by the norm
+    (Chung et al. 2023, appendix D), and the code of both papers differentiates the norm.
+    """
+    with torch.enable_grad():
+        z = z.detach().requires_grad_(True)
+        noise = prior.predict_noise(z, t)
+        clean = prior.schedule.tweedie(z, noise, t)
+        misfit = measurement.operator(prior.decode(clean)) - measurement.sinogram
+        (gradient,) = torch.autograd.grad(misfit.flatten(1).norm(dim=1).sum(), z)
+    return noise.detach(), clean.detach(), gradient

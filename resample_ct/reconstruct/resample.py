@@ -15,13 +15,18 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from resample_ct.errors import OptionError
-from resample_ct.prior.latent import LatentPrior
-from resample_ct.randomness import randn
+from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.classical import TV
-from resample_ct.reconstruct.consistency import PixelRule, optimise_latent, optimise_pixels
+from resample_ct.reconstruct.consistency import (
+    PixelRule,
+    guided_prediction,
+    optimise_latent,
+    optimise_pixels,
+)
 from resample_ct.reconstruct.sampling import (
     ddim_step,
+    pure_noise,
     resample_variance,
     stochastic_encode,
     stochastic_resample,
@@ -44,7 +49,7 @@ class ReSampleSettings:
         variance_rule: "paper" or "code", see `resample_variance`.
         remap: "resample" (Prop. 2) or "encode" (Prop. 1, the ablation's baseline).
         pixel_rule: how pixel optimisation solves, see `optimise_pixels`.
-        pixel_weight: its weight.
+        pixel_weight: its weight, or rate.
         pixel_iterations: its iterations.
         kappa: relaxation of the pseudo-inverse step.
         latent_iterations: most iterations of one latent optimisation.
@@ -99,6 +104,23 @@ class ReSampleSettings:
 
 PRESETS = {
     "paper": ReSampleSettings(tau=1e-5),
+    # C.1: natural images. The pixel optimisation of a linear operator is by conjugate gradients here.
+    "natural": ReSampleSettings(
+        steps=500, pixel_below=666, latent_below=333, tau=1e-4, pixel_rule="ridge", pixel_weight=0.04
+    ),
+    # For any operator on a CPU: no start from TV, which is made for CT.
+    "general": ReSampleSettings(
+        steps=20,
+        skip=1,
+        latent_below=0,
+        gamma=4.0,
+        pixel_rule="ridge",
+        pixel_weight=0.04,
+        pixel_iterations=20,
+        final_latent_iterations=0,
+        final_rule="ridge",
+        final_weight=0.04,
+    ),
     # Both measured on the held-out validation patients: a start from the TV image, a few steps, the
     # measurement's say in every one and the last word.
     "balanced": ReSampleSettings(
@@ -137,7 +159,7 @@ PRESETS = {
 class ReSample:
     """Algorithm 1 with a given prior and settings."""
 
-    prior: LatentPrior
+    prior: DiffusionPrior
     settings: ReSampleSettings
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
@@ -180,11 +202,8 @@ class ReSample:
         self, measurement: Measurement, t: int, generators: Sequence[torch.Generator]
     ) -> torch.Tensor:
         """Pure noise, or the encoding of a cheap estimate noised to the first time."""
-        domain = measurement.sinogram.shape[0], 1, *measurement.operator.domain_shape[-2:]
-        y = measurement.sinogram
         if self.settings.start is None:
-            latent = self.prior.encode(torch.zeros(domain, dtype=y.dtype, device=y.device))
-            return randn(latent.shape, generators).to(latent)
+            return pure_noise(self.prior, measurement, generators)
         latent = self.prior.encode(TV()(measurement, generators).clamp(0.0, 1.0))
         return stochastic_encode(latent, float(self.prior.schedule.alpha_bar[t]), generators)
 
@@ -195,13 +214,7 @@ class ReSample:
         if self.settings.latent_dps_scale == 0:
             noise = self.prior.predict_noise(z, t)
             return noise, self.prior.schedule.tweedie(z, noise, t), None
-        with torch.enable_grad():
-            z = z.detach().requires_grad_(True)
-            noise = self.prior.predict_noise(z, t)
-            clean = self.prior.schedule.tweedie(z, noise, t)
-            misfit = measurement.operator(self.prior.decode(clean)) - measurement.sinogram
-            (gradient,) = torch.autograd.grad(misfit.flatten(1).norm(dim=1).sum(), z)
-        return noise.detach(), clean.detach(), gradient
+        return guided_prediction(self.prior, measurement, z, t)
 
     def _pixel_consistency(self, measurement: Measurement, clean: torch.Tensor) -> torch.Tensor:
         """zhat(y) = E(x), x the pixel solve from D(zhat) (appendix B.1)."""

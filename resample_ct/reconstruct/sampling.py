@@ -1,13 +1,35 @@
-"""The random steps of ReSample: DDIM, stochastic resampling and stochastic encoding."""
+"""The random steps: DDIM, stochastic resampling and stochastic encoding, and where they start."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
-from resample_ct.prior.latent import LatentPrior
+from resample_ct.prior.diffusion import DiffusionPrior
+from resample_ct.prior.schedule import NoiseSchedule
 from resample_ct.randomness import randn
+from resample_ct.reconstruct.base import Measurement
+
+
+def pure_noise(
+    prior: DiffusionPrior, measurement: Measurement, generators: Sequence[torch.Generator]
+) -> torch.Tensor:
+    """z_T of each slice."""
+    operator, y = measurement.operator, measurement.sinogram
+    empty = torch.zeros(len(y), operator.channels, *operator.domain_shape, dtype=y.dtype, device=y.device)
+    latent = prior.encode(empty)
+    return randn(latent.shape, generators).to(latent)
+
+
+def reverse_times(
+    schedule: NoiseSchedule, steps: int, start: int | None = None
+) -> Iterator[tuple[int, float, float]]:
+    """t, abar_t and the abar of the time after it, from noise to the clean image, where it is 1."""
+    times = schedule.timesteps(steps, start)
+    for t, following in zip(times, [*times[1:], None], strict=True):
+        after = 1.0 if following is None else float(schedule.alpha_bar[following])
+        yield t, float(schedule.alpha_bar[t]), after
 
 
 def ddim_step(
@@ -27,6 +49,25 @@ def ddim_step(
     step = alpha_bar_next**0.5 * clean + max(1 - alpha_bar_next - fresh, 0.0) ** 0.5 * noise
     if fresh > 0:
         step = step + fresh**0.5 * randn(step.shape, generators).to(step)
+    return step
+
+
+def renoise(
+    clean: torch.Tensor,
+    noise: torch.Tensor,
+    alpha_bar: float,
+    share: float,
+    generators: Sequence[torch.Generator],
+) -> torch.Tensor:
+    """Noise `clean` to abar by sqrt(1 - share^2) of the predicted noise and `share` of fresh noise.
+
+    The step of DDS and DDRM, whose eta is this share; share 1 is `stochastic_encode`.
+    """
+    step = alpha_bar**0.5 * clean
+    if alpha_bar < 1:
+        fresh = randn(clean.shape, generators).to(clean)
+        mixed = (1 - share**2) ** 0.5 * noise + share * fresh
+        step = step + (1 - alpha_bar) ** 0.5 * mixed
     return step
 
 
@@ -70,7 +111,7 @@ def stochastic_encode(
 
 
 def unconditional_samples(
-    prior: LatentPrior, shape: Sequence[int], steps: int, generators: Sequence[torch.Generator]
+    prior: DiffusionPrior, shape: Sequence[int], steps: int, generators: Sequence[torch.Generator]
 ) -> torch.Tensor:
     """Slices (B, 1, H, W) that the prior makes up, one a generator, by deterministic DDIM.
 
@@ -82,12 +123,9 @@ def unconditional_samples(
     """
     device = next(prior.unet.parameters()).device
     z = randn(torch.Size((len(generators), *shape)), generators).to(device)
-    times = prior.schedule.timesteps(steps)
     with torch.no_grad():
-        for t, following in zip(times, [*times[1:], None], strict=True):
+        for t, a, a_next in reverse_times(prior.schedule, steps):
             noise = prior.predict_noise(z, t)
             clean = prior.schedule.tweedie(z, noise, t)
-            a = float(prior.schedule.alpha_bar[t])
-            a_next = 1.0 if following is None else float(prior.schedule.alpha_bar[following])
             z = ddim_step(clean, noise, a, a_next, 0.0, generators)
         return prior.decode(z)

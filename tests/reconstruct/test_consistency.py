@@ -6,8 +6,10 @@ import pytest
 import torch
 from laws import norm, smooth_phantom
 
+from resample_ct.errors import OptionError
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.operator import Operator
 from resample_ct.physics.parallel import SparseProjector
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.consistency import optimise_latent, optimise_pixels
@@ -52,6 +54,32 @@ def test_piccs_takes_its_weight_from_the_noise_and_its_share_as_given():
     weights = weight_for_noise(m.noise_variance)
     expected = piccs(OPERATOR, m.sinogram, BELIEF.clamp(min=0), weights, 0.5, 20)
     assert torch.equal(optimise_pixels(m, BELIEF, "piccs", 20, 0.5, 0.9), expected)
+
+
+def test_gradient_rule_nears_a_nonlinear_measurement_and_stops_at_the_noise():
+    class Squared(Operator):
+        domain_shape = range_shape = (32, 32)
+
+        def __call__(self, x):
+            return x.square()
+
+    noise = 0.01 * torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    m = Measurement(Squared(), TRUTH.square() + noise, torch.full((2,), 1e-4))
+    found = optimise_pixels(m, BELIEF + 0.1, "gradient", 200, 1e-2, 0.0)
+    assert norm(found - TRUTH) < 0.7 * norm(BELIEF + 0.1 - TRUTH)
+    assert (m.residual(found) <= 1e-4).all() and (m.residual(found) > 0.5e-4).all()
+
+
+def test_only_the_gradient_rule_takes_a_nonlinear_operator():
+    class Cubed(Operator):
+        domain_shape = range_shape = (32, 32)
+
+        def __call__(self, x):
+            return x**3
+
+    m = Measurement(Cubed(), TRUTH**3, torch.zeros(2))
+    with pytest.raises(OptionError, match="operator Cubed: not linear"):
+        optimise_pixels(m, BELIEF, "ridge", 2, 0.5, 0.9)
 
 
 @pytest.fixture(scope="module")

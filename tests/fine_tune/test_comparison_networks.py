@@ -1,0 +1,88 @@
+"""Training of the comparison methods' networks: batches, losses, and a bundle at the end."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from laws import shepp_like, smooth_phantom
+from torch import nn
+
+from fine_tune.denoiser import DenoiserTask
+from fine_tune.pixel import PixelTask
+from fine_tune.source import SliceSource
+from resample_ct.prior.schedule import NoiseSchedule
+
+SLICES = torch.cat([smooth_phantom(256), shepp_like(256)]).clamp(0, 1)
+
+
+@pytest.fixture(autouse=True)
+def no_gradients():
+    with torch.no_grad():
+        yield
+
+
+@pytest.fixture
+def source():
+    items = [{"image": s, "next": s} for s in SLICES]
+    return SliceSource(items, torch.ones(2))
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+class Constant(nn.Module):
+    """Gives the same number for every pixel."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = nn.Parameter(torch.tensor(value))
+
+    def forward(self, image, times=None):
+        return torch.zeros_like(image) + self.value
+
+
+class Oracle(nn.Module):
+    """Knows the clean slice, and so the noise."""
+
+    def __init__(self, clean):
+        super().__init__()
+        self.clean = clean
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, noisy, times):
+        a = torch.as_tensor(NoiseSchedule().alpha_bar)[times].float().view(-1, 1, 1, 1)
+        return (noisy - a.sqrt() * (2 * self.clean - 1)) / (1 - a).sqrt()
+
+
+def test_batches_depend_on_their_generator_alone(source):
+    for task in (PixelTask(source, SLICES), DenoiserTask(source, SLICES, 0.05)):
+        first, again, other = (task.batch(2, generator(seed)) for seed in (1, 1, 2))
+        assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+        assert not torch.equal(first[0], other[0])
+
+
+def test_pixel_times_are_stratified_over_the_whole_schedule(source):
+    _, times, _ = PixelTask(source, SLICES).batch(8, generator())
+    assert [int(t) // 125 for t in times] == list(range(8))
+
+
+def test_pixel_loss_is_one_without_knowledge_and_none_with_all(source):
+    task = PixelTask(source, SLICES)
+    slices, times, noise = task.batch(4, generator())
+    assert float(task.loss(Constant(0.0), slices, times, noise)) == pytest.approx(1.0, abs=0.02)
+    assert float(task.loss(Oracle(slices), slices, times, noise)) < 1e-4
+    assert task.validate(Constant(0.0)) == pytest.approx(-1.0, abs=0.02)
+
+
+def test_denoiser_sees_noise_of_its_sigma_and_is_judged_on_the_slice(source):
+    task = DenoiserTask(source, SLICES, 0.1, crop=128)
+    noisy, clean = task.batch(4, generator())
+    assert clean.shape == (4, 1, 128, 128)
+    assert float((noisy - clean).std()) == pytest.approx(0.1, rel=0.02)
+    identity = nn.Conv2d(1, 1, 1)
+    nn.init.ones_(identity.weight)
+    nn.init.zeros_(identity.bias)
+    assert float(task.loss(identity, noisy, clean)) == pytest.approx(100.0, rel=0.05)  # 10 % squared
+    assert task.picture(identity).shape == (512, 768)
+    assert 20 < task.validate(identity) < 26  # 20 dB, and more because air is clipped
