@@ -36,7 +36,7 @@ class AutoencoderTask:
     Args:
         source: of slices.
         held_out: (N, 1, 256, 256) in [0, 1].
-        latent_shape: of one crop's latent, to draw its noise by.
+        latent_channels: of the autoencoder, to draw the noise by.
         crop: side of the crops in pixels.
     """
 

@@ -53,6 +53,15 @@ class Run:
         """Where an interrupted run continues from."""
         return self.out.with_name(self.out.name + ".training")
 
+    def statements(self) -> dict[str, str]:
+        """What a bundle states of its origin."""
+        return {
+            "name": self.name,
+            "authors": "whoever ran the training",
+            "data_source": ", ".join(folder.name for folder in self.data),
+            "licence": "to be stated by whoever trained it; the data's licence may bind",
+        }
+
 
 @dataclass(frozen=True)
 class Opened:
