@@ -8,7 +8,7 @@ import click
 
 from resample_ct.errors import ResampleCTError
 
-_METHOD_NAMES = ("resample", "fbp", "cgls", "sirt", "tv")
+_METHOD_NAMES = ("resample", "fbp", "cgls", "sirt", "tv", "fbp-unet")
 _FILTERS = ("ramp", "hann", "shepp-logan", "cosine")
 
 
@@ -114,6 +114,7 @@ def simulate(
 @click.option("--slices", help="10:20, 3,7,9 or one number, counted from 0 along the normal.")
 @click.option("--series", help="SeriesInstanceUID, where the study holds several.")
 @click.option("--prior", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
+@click.option("--fbp-unet", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
 @click.option("--filter", "fbp_filter", default="ramp", type=click.Choice(_FILTERS))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1))
@@ -131,6 +132,7 @@ def reconstruct(
     slices: str | None,
     series: str | None,
     prior: Path | None,
+    fbp_unet: Path | None,
     fbp_filter: str,
     seed: int,
     batch: int,
@@ -163,6 +165,7 @@ def reconstruct(
         batch=batch,
         device=device,
         prior=prior,
+        fbp_unet=fbp_unet,
         preset=preset,
         settings=settings_from(preset, overrides),
         fbp_filter=fbp_filter,

@@ -27,6 +27,7 @@ class Job:
         batch: slices at once; part of the record, because sums of floats depend on it.
         device: of torch.
         prior: a bundle's folder; None takes the shipped one.
+        fbp_unet: FBP-UNet's bundle; None takes the shipped one.
         preset: where `settings` come from.
         settings: ReSample's.
         fbp_filter: FBP's.
@@ -44,6 +45,7 @@ class Job:
     batch: int = 4
     device: str = "cpu"
     prior: Path | None = None
+    fbp_unet: Path | None = None
     preset: str = "balanced"
     settings: ReSampleSettings = field(default_factory=lambda: PRESETS["balanced"])
     fbp_filter: str = "ramp"

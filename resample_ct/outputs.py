@@ -18,9 +18,9 @@ from resample_ct.io.derivation import Derivation
 from resample_ct.io.dicom_write import write_series
 from resample_ct.io.nifti import write_nifti
 from resample_ct.job import Job
-from resample_ct.prior.latent import LatentPrior
+from resample_ct.models import Models
 from resample_ct.problem import Problem
-from resample_ct.reconstruct.methods import NEEDS_PRIOR, TITLES
+from resample_ct.reconstruct.methods import TITLES
 from resample_ct.report import choose_rows, write_montage, write_tables
 from resample_ct.volume import Volume
 
@@ -66,13 +66,13 @@ class BatchFiles:
 
 
 def write_outputs(
-    job: Job, problem: Problem, files: BatchFiles, prior: LatentPrior | None, folder: Path
+    job: Job, problem: Problem, files: BatchFiles, models: Models, folder: Path
 ) -> None:
     """Write everything into a new `folder`."""
     folder.mkdir()
     series = {}
     for name in job.methods:
-        derivation = _derivation(job, problem, name, prior)
+        derivation = _derivation(job, problem, name, models)
         hu = np.empty((len(problem.indices), *problem.geometry.image_shape), np.float32)
         for index, image in enumerate(files.images(name)):
             hu[index] = problem.study.with_padding(problem.window.to_hu(image), index)
@@ -91,7 +91,7 @@ def write_outputs(
         "research_only": True,
         "job": job.record(),
         "versions": versions(),
-        "prior": prior and {"name": prior.name, "sha256": prior.sha256},
+        "models": models.record(),
         "source": {"name": problem.study.name, "series": problem.study.uid},
         "series": series,
         "notes": list(problem.study.notes),
@@ -100,11 +100,12 @@ def write_outputs(
     (folder / "run.json").write_text(json.dumps(run, indent=2) + "\n")
 
 
-def _derivation(job: Job, problem: Problem, name: str, prior: LatentPrior | None) -> Derivation:
+def _derivation(job: Job, problem: Problem, name: str, models: Models) -> Derivation:
     views = problem.geometry.n_angles
     parts = [f"{TITLES[name]} from {views} parallel-beam views", f"noise {problem.noise}"]
-    if name in NEEDS_PRIOR and prior is not None:
-        parts += [f"preset {job.preset}", f"prior {prior.name}, sha256 {prior.sha256}"]
+    if name == "resample":
+        parts.append(f"preset {job.preset}")
+    parts += [f"{kind} {m.name}, sha256 {m.sha256}" for kind, m in models.behind(job, name).items()]
     parts += [f"seed {job.seed}", f"resample-ct {__version__}", "research only"]
     return Derivation(TITLES[name], views, "; ".join(parts), __version__)
 

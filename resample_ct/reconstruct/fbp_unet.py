@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from torch import nn
 
 from resample_ct.physics.projector import Projector
-from resample_ct.prior.residual_unet import ResidualUNet
+from resample_ct.prior.bundle import read_card, read_networks, weights_hash
+from resample_ct.prior.fbp_unet_bundle import SHIPPED_FBP_UNET, FBPUNetCard
+from resample_ct.units import Window
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.classical import FBP, TV
 from resample_ct.reconstruct.consistency import optimise_pixels
@@ -24,16 +28,18 @@ class FBPUNet:
     """The ramp-filtered back-projection through a trained network.
 
     Attributes:
-        network: in float32, for inference.
+        network: in single precision, for inference.
         n_angles: views over 180 degrees that it was trained for.
         sigma: noise that it was trained for, in pixels of relative attenuation.
+        window: HU window that it was trained for.
         name: of its bundle.
         sha256: of its weights.
     """
 
-    network: ResidualUNet
+    network: nn.Module
     n_angles: int
     sigma: float
+    window: Window
     name: str
     sha256: str
 
@@ -52,6 +58,14 @@ class FBPUNet:
         return bool(
             (sigma <= self.sigma * _NOISE_FACTOR).all() and (sigma * _NOISE_FACTOR >= self.sigma).all()
         )
+
+
+def read_fbp_unet(folder: Path | None = None, device: str = "cpu") -> FBPUNet:
+    """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
+    folder = folder or SHIPPED_FBP_UNET
+    card = read_card(folder, FBPUNetCard)
+    network = read_networks(folder, card, device)["unet"]
+    return FBPUNet(network, card.n_angles, card.sigma, card.window, card.name, weights_hash(card))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from the paper, the difference is a named option: `variance_rule`, `latent_dps_s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 import torch
@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from resample_ct.errors import OptionError
 from resample_ct.prior.diffusion import DiffusionPrior
-from resample_ct.reconstruct.base import Measurement
+from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.classical import TV
 from resample_ct.reconstruct.consistency import (
     PixelRule,
@@ -39,8 +39,10 @@ class ReSampleSettings:
 
     Attributes:
         steps: T, the number of DDIM steps.
-        start: first time t; None starts from pure noise, a number from the noised encoding of the
-            TV reconstruction.
+        start: first time t; None starts from pure noise, a number from the noised encoding of a cheap
+            estimate.
+        start_estimate: "tv", or "fbp-unet" made consistent with the measurement; TV in its place where
+            FBP-UNet was not trained for such views and noise.
         eta: stochasticity of the DDIM step.
         skip: consistency at every `skip`-th step.
         pixel_below: pixel optimisation for latent_below < t <= pixel_below; plain DDIM above it.
@@ -65,6 +67,7 @@ class ReSampleSettings:
 
     steps: int = 1000
     start: int | None = None
+    start_estimate: Literal["tv", "fbp-unet"] = "tv"
     eta: float = 0.0
     skip: int = 10
     pixel_below: int = 750
@@ -157,10 +160,17 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class ReSample:
-    """Algorithm 1 with a given prior and settings."""
+    """Algorithm 1.
+
+    Attributes:
+        prior: D, E and the noise predictor.
+        settings: its hyperparameters.
+        estimate: what a start at a middle t encodes.
+    """
 
     prior: DiffusionPrior
     settings: ReSampleSettings
+    estimate: Reconstructor = field(default_factory=TV)
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
@@ -204,7 +214,7 @@ class ReSample:
         """Pure noise, or the encoding of a cheap estimate noised to the first time."""
         if self.settings.start is None:
             return pure_noise(self.prior, measurement, generators)
-        latent = self.prior.encode(TV()(measurement, generators).clamp(0.0, 1.0))
+        latent = self.prior.encode(self.estimate(measurement, generators).clamp(0.0, 1.0))
         return stochastic_encode(latent, float(self.prior.schedule.alpha_bar[t]), generators)
 
     def _predict(
