@@ -14,7 +14,8 @@ from fine_tune.autoencoder import train_autoencoder
 from fine_tune.dataset import balanced, read_patients, split_by_patient
 from fine_tune.loop import LoopSettings, generator_of_step
 from fine_tune.unet import train_unet
-from resample_ct.prior.bundle import write_bundle
+from resample_ct.prior.bundle import half_precision, write_bundle
+from resample_ct.prior.card import LatentPriorCard
 from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
 from resample_ct.prior.schedule import NoiseSchedule
 from resample_ct.progress import Update
@@ -115,16 +116,17 @@ def train_prior(training: PriorTraining, say: Callable[[str], None], progress: U
         work / "unet.pt",
         report("UNet", training.unet_steps),
     )
-    write_bundle(
-        training.out,
-        training.name,
-        autoencoder,
-        autoencoder_settings,
-        unet,
-        unet_settings,
-        scale,
-        window,
-        {
+    card = LatentPriorCard(
+        name=training.name,
+        description="Latent diffusion prior of CT slices, trained from scratch.",
+        authors="Whoever ran the training",
+        data_source=", ".join(folder.name for folder in training.data),
+        licence="To be stated by whoever trained it; the data's licence may bind.",
+        window_hu=(window.lower, window.upper),
+        autoencoder=autoencoder_settings,
+        unet=unet_settings,
+        latent_scale=scale,
+        training={
             "patients": [p.patient for p in train],
             "held_out": [p.patient for p in validation],
             "autoencoder_loop": asdict(autoencoder_loop),
@@ -132,4 +134,6 @@ def train_prior(training: PriorTraining, say: Callable[[str], None], progress: U
             "autoencoder_psnr_held_out": round(psnr, 2),
         },
     )
+    weights = {"autoencoder": half_precision(autoencoder), "unet": half_precision(unet)}
+    write_bundle(training.out, card, weights)
     say(f"{training.out}: written; checkpoints in {work} can be deleted")
