@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
-from resample_ct.prior.card import LatentPriorCard
 from torch import nn
 
 from fine_tune.activations import recompute_activations
@@ -20,6 +19,7 @@ from fine_tune.source import SliceSource
 from fine_tune.start import starting_prior
 from fine_tune.unet import UNetTask
 from resample_ct.prior.bundle import half_precision, write_bundle
+from resample_ct.prior.card import LatentPriorCard
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.progress import Update
 from resample_ct.slices import IMAGE_SIZE

@@ -53,7 +53,7 @@ class Run:
         """Where an interrupted run continues from."""
         return self.out.with_name(self.out.name + ".training")
 
-    def statements(self) -> dict[str, str]:
+    def statements(self) -> dict[str, Any]:
         """What a bundle states of its origin."""
         return {
             "name": self.name,
@@ -123,7 +123,7 @@ def open_run(
             f"{len(data.validation)} of {len(data.split.validation.patients)} held out; {run.split}"
         )
     judged = torch.linspace(0, len(data.validation) - 1, min(_JUDGED, len(data.validation))).long()
-    spacings = [float(item["spacing_mm"]) for item in data.train]
+    spacings = [float(data.train[index]["spacing_mm"]) for index in range(len(data.train))]
     return Opened(
         source=SliceSource(data.train, weights(data.train)),
         held_out=torch.stack([data.validation[int(index)]["image"] for index in judged]),

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from fine_tune.augment import augment
+
+
+class SliceItems(Protocol):
+    """A dataset of slices, MONAI's or a list."""
+
+    def __getitem__(self, index: int, /) -> Any:
+        """A dict with `image` and `next`."""
+        ...
 
 
 class SliceSource:
@@ -19,7 +26,7 @@ class SliceSource:
         weights: (N,) of the draws.
     """
 
-    def __init__(self, dataset: Sequence[Mapping[str, Any]], weights: torch.Tensor) -> None:
+    def __init__(self, dataset: SliceItems, weights: torch.Tensor) -> None:
         self.dataset = dataset
         self.weights = weights
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from resample_ct.prior.card import LatentPriorCard
-from resample_ct.prior.convert import convert_checkpoint
-
 from resample_ct.errors import OptionError
 from resample_ct.prior.bundle import DEFAULT_BUNDLE, read_bundle, read_card
+from resample_ct.prior.card import LatentPriorCard
+from resample_ct.prior.convert import convert_checkpoint
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
 from resample_ct.prior.schedule import NoiseSchedule

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from resample_ct.convert_command import convert
 from resample_ct.errors import ResampleCTError
 
 _METHOD_NAMES = ("resample", "fbp", "cgls", "sirt", "tv", "fbp-unet")
@@ -36,6 +37,9 @@ class _Commands(click.Group):
 @click.version_option(package_name="resample-ct")
 def main() -> None:
     """Sparse-view CT reconstruction with a latent diffusion prior. Research only."""
+
+
+main.add_command(convert)
 
 
 def _check_device(device: str) -> None:

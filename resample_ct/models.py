@@ -63,8 +63,6 @@ def read_models(job: Job) -> Models:
     return Models(
         prior=read_bundle(job.prior, job.device) if needs_prior else None,
         fbp_unet=(
-            read_fbp_unet(job.fbp_unet, job.device)
-            if needs_fbp_unet(job.methods, job.settings)
-            else None
+            read_fbp_unet(job.fbp_unet, job.device) if needs_fbp_unet(job.methods, job.settings) else None
         ),
     )

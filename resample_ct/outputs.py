@@ -65,9 +65,7 @@ class BatchFiles:
         return found
 
 
-def write_outputs(
-    job: Job, problem: Problem, files: BatchFiles, models: Models, folder: Path
-) -> None:
+def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models, folder: Path) -> None:
     """Write everything into a new `folder`."""
     folder.mkdir()
     series = {}

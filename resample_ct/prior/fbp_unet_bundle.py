@@ -11,7 +11,7 @@ from resample_ct.prior.card import BundleCard, tensor_format
 from resample_ct.prior.networks import NetworkSettings
 from resample_ct.prior.residual_unet import ResidualUNetSettings
 
-SHIPPED_FBP_UNET = Path(__file__).parent / "fbp_unet"
+SHIPPED_FBP_UNET = Path(__file__).parent / "shipped" / "fbp-unet"
 
 
 class FBPUNetCard(BundleCard):

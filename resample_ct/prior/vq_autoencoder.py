@@ -137,6 +137,10 @@ class VQAutoencoder(nn.Module):
         image: torch.Tensor = self.decoder(self.post_quant_conv(latent))
         return image
 
+    def decode_stage_2_outputs(self, latent: torch.Tensor) -> torch.Tensor:
+        """`decode` under the name that MONAI's LatentDiffusionInferer calls."""
+        return self.decode(latent)
+
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The reconstruction, and the quantiser's loss to add to that of the reconstruction."""
         quantised = self.quantise(self.encode(image)[0])

@@ -12,10 +12,10 @@ from torch import nn
 from resample_ct.physics.projector import Projector
 from resample_ct.prior.bundle import read_card, read_networks, weights_hash
 from resample_ct.prior.fbp_unet_bundle import SHIPPED_FBP_UNET, FBPUNetCard
-from resample_ct.units import Window
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.classical import FBP, TV
 from resample_ct.reconstruct.consistency import optimise_pixels
+from resample_ct.units import Window
 
 _PICCS_WEIGHT = 0.3
 _PICCS_ITERATIONS = 100

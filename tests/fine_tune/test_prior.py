@@ -30,6 +30,7 @@ def two_patients(sample_series, tmp_path_factory):
         for index in paths:
             dataset = pydicom.dcmread(sample_series / f"1-{index:02d}.dcm")
             dataset.PatientID = patient
+            dataset.SeriesInstanceUID = f"1.2.3.{ord(patient)}"
             dataset.save_as(root / patient / f"{index}.dcm")
     return root
 
@@ -55,7 +56,9 @@ def succeed(*arguments):
 @pytest.mark.slow
 def test_both_networks_are_trained_from_a_bundle_and_say_so(two_patients, tiny_bundle, tmp_path):
     out = tmp_path / "mine"
-    output = succeed(*options(two_patients, out, "--init", tiny_bundle, "--train", "both", "--name", "mine"))
+    output = succeed(
+        *options(two_patients, out, "--init", tiny_bundle, "--train", "both", "--name", "mine")
+    )
     assert re.search(r"autoencoder: \d.* on the held-out slices", output)
     card, before = read_card(out, LatentPriorCard), read_bundle(tiny_bundle)
     after = read_bundle(out)
