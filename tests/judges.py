@@ -27,9 +27,14 @@ _PACKAGES = {
     "gdcmconv": "libgdcm-tools",
     "dcm2niix": "dcm2niix",
 }
-# PS3.3 C.7.6.1.1.2 leaves values 4 and beyond of ImageType to the implementation, and C.8.2.1.1.1
-# adds terms to them for multi-energy images alone; dciodvfy knows only those and warns of others.
-_ALLOWED = {"Warning - Unrecognized defined term <> for value 4 of attribute <Image Type>"}
+_ALLOWED = {
+    # PS3.3 C.7.6.1.1.2 leaves values 4 and beyond of ImageType to the implementation, and C.8.2.1.1.1
+    # adds terms to them for multi-energy images alone; dciodvfy knows only those and warns of others.
+    "Warning - Unrecognized defined term <> for value 4 of attribute <Image Type>",
+    # Type 2C (PS3.3 C.7.3.1): empty where the source does not say which part of the body it shows.
+    "Warning - is only permitted to be empty when actually unknown; should be absent (not empty) if "
+    "an unpaired body part, and have a value if a paired body part - attribute <Laterality>",
+}
 
 
 def run(tool: str, *arguments: object) -> subprocess.CompletedProcess[str]:
