@@ -23,6 +23,7 @@ _PACKAGES = {
     "dciodvfy": "dicom3tools",
     "dcmdump": "dcmtk",
     "dcm2pnm": "dcmtk",
+    "dcm2pdf": "dcmtk",
     "gdcminfo": "libgdcm-tools",
     "gdcmconv": "libgdcm-tools",
     "dcm2niix": "dcm2niix",
