@@ -1,4 +1,4 @@
-"""Study and new HU to a derived CT series: one file a slice, explicit VR little endian."""
+"""Study and new HU to a derived CT series: one file a slice, or one object where the source was one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydicom.config import disable_value_validation
 from resample_ct.io.derivation import Derivation, SeriesIdentity, derived_header
 from resample_ct.io.dicom_file import new_folder, save_dataset
 from resample_ct.io.dicom_pixels import set_geometry, set_pixels
+from resample_ct.io.enhanced_write import is_enhanced, write_enhanced
 from resample_ct.io.study import Study
 from resample_ct.volume import Grid
 
@@ -18,11 +19,12 @@ from resample_ct.volume import Grid
 def write_series(
     study: Study, slices: Iterable[np.ndarray], grid: Grid, folder: Path, derivation: Derivation
 ) -> str:
-    """Write a derived CT series.
+    """Write a derived CT series: CT Image Storage, or Enhanced CT where the source was that.
 
     Args:
         study: the source, whose slices the new ones take the place of, one for one.
-        slices: (row, column) HU of each slice, in the study's order; read one at a time.
+        slices: (row, column) HU of each slice, in the study's order; read one at a time,
+            but for Enhanced CT.
         grid: where they lie.
         folder: new folder, which appears only when the series is whole.
         derivation: what was done; goes into every header.
@@ -36,6 +38,10 @@ def write_series(
     """
     identity = SeriesIdentity.new(study.headers[0] if study.headers else None)
     with new_folder(folder) as partial:
+        if is_enhanced(study):
+            whole = [hu for _, hu in zip(range(len(grid)), slices, strict=True)]
+            write_enhanced(study, whole, grid, partial / "0001.dcm", identity, derivation)
+            return identity.series_uid
         for index, hu in zip(range(len(grid)), slices, strict=True):
             source = study.headers[index] if study.headers else None
             path = partial / f"{index + 1:04d}.dcm"

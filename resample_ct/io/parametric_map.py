@@ -6,6 +6,7 @@ do not know it, the same values as a CT series in steps of 1/16 HU.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,10 +29,12 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
 from resample_ct.errors import StudyError
+from resample_ct.io.datasets import item
 from resample_ct.io.derivation import (
     MANUFACTURER,
     MODEL,
     RESEARCH_ONLY,
+    TO_REFER_TO,
     Derivation,
     SeriesIdentity,
     derived_header,
@@ -73,10 +76,20 @@ def _reconstruction(folder: Path) -> list[Dataset]:
     return headers
 
 
-def _other_sources(study: Study) -> list[Dataset]:
-    """The source's instances that can be referred to, each once."""
-    named = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
-    return list({str(h.SOPInstanceUID): h for h in study.headers if all(map(h.get, named))}.values())
+def _refer_to_source(made: Dataset, study: Study) -> None:
+    """Name the source's instances, each once, beside the reconstruction's that highdicom names."""
+    by_series: dict[str, dict[str, Dataset]] = {}
+    for header in study.headers:
+        if all(header.get(keyword) for keyword in TO_REFER_TO):
+            image = item(
+                ReferencedSOPClassUID=header.SOPClassUID, ReferencedSOPInstanceUID=header.SOPInstanceUID
+            )
+            by_series.setdefault(str(header.SeriesInstanceUID), {})[str(header.SOPInstanceUID)] = image
+    for series_uid, images in by_series.items():
+        made.ReferencedSeriesSequence.append(
+            item(SeriesInstanceUID=series_uid, ReferencedInstanceSequence=list(images.values()))
+        )
+        made.SourceImageSequence.extend(copy.deepcopy(list(images.values())))
 
 
 @contextmanager
@@ -145,7 +158,6 @@ def write_parametric_map(
         thickness = headers[0].get("SliceThickness") or abs(float(grid.slice_step @ grid.normal))
         made = ParametricMap(
             source_images=headers,
-            further_source_images=_other_sources(study),
             pixel_array=pixels,
             series_instance_uid=identity.series_uid,
             series_number=identity.series_number,
@@ -175,6 +187,7 @@ def write_parametric_map(
             series_description=f"{derivation.method} {derivation.views} views (research)"[:64],
         )
         _complete(made, headers[0], derivation)
+        _refer_to_source(made, study)
         made.save_as(partial)
     return identity.series_uid
 

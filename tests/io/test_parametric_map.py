@@ -6,6 +6,7 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
+from enhanced import enhanced_ct
 
 from resample_ct.errors import StudyError
 from resample_ct.io.parametric_map import write_parametric_map, write_spread_series
@@ -35,18 +36,20 @@ def path(study, reconstruction, spread, derivation, tmp_path):
     return target
 
 
-def test_every_value_and_place_returns_through_highdicom(path, study, spread):
-    volume = highdicom.imread(path).get_volume().to_patient_orientation("LPH")
-    # highdicom's axes are slice, row, column or any turn of them: compare place by place.
-    back = volume.match_geometry(
-        highdicom.Volume(
-            np.zeros(spread.shape),
-            affine=study.grid.affine[:, [2, 1, 0, 3]],
-            coordinate_system="PATIENT",
-            frame_of_reference_uid=study.headers[0].FrameOfReferenceUID,
-        )
+def values_of(path, study):
+    """What highdicom reads at the study's voxels: its axes may be any turn of ours."""
+    like = highdicom.Volume(
+        np.zeros((len(study), study.grid.rows, study.grid.columns)),
+        affine=study.grid.affine[:, [2, 1, 0, 3]],
+        coordinate_system="PATIENT",
+        frame_of_reference_uid=study.headers[0].FrameOfReferenceUID,
     )
-    np.testing.assert_array_equal(back.array, spread)
+    volume = highdicom.imread(path).get_volume()
+    return volume.to_patient_orientation("LPH").match_geometry(like).array
+
+
+def test_every_value_and_place_returns_through_highdicom(path, study, spread):
+    np.testing.assert_array_equal(values_of(path, study), spread)
 
 
 def test_it_says_that_it_is_a_standard_deviation_in_hu_for_research(path):
@@ -152,3 +155,22 @@ def test_without_a_reconstruction_there_is_no_map(study, spread, derivation, tmp
             study, tmp_path / "empty", study.grid, spread, tmp_path / "m.dcm", derivation
         )
     assert not (tmp_path / "m.dcm").exists()
+
+
+def test_a_map_of_an_enhanced_ct_refers_to_the_one_object(
+    sample_series, rewrite, derivation, tmp_path, rng
+):
+    enhanced_ct(sorted(sample_series.glob("*.dcm"))[:3]).save_as(tmp_path / "e.dcm")
+    study = read_study(tmp_path / "e.dcm")
+    folder = rewrite(study)
+    spread = rng.gamma(2.0, 5.0, study.volume.hu.shape)
+    write_parametric_map(study, folder, study.grid, spread, tmp_path / "map.dcm", derivation)
+    np.testing.assert_array_equal(values_of(tmp_path / "map.dcm", study), spread.astype(np.float32))
+    made = pydicom.dcmread(tmp_path / "map.dcm")
+    named = {
+        image.ReferencedSOPInstanceUID
+        for series in made.ReferencedSeriesSequence
+        for image in series.ReferencedInstanceSequence
+    }
+    derived = pydicom.dcmread(folder / "0001.dcm").SOPInstanceUID
+    assert named == {derived, study.headers[0].SOPInstanceUID}
