@@ -153,7 +153,7 @@ def reconstruct(
     from resample_ct.job import Job
     from resample_ct.progress import progress_bar
     from resample_ct.reconstruct.resample import settings_from
-    from resample_ct.report import summary
+    from resample_ct.report import TABLE_TITLES, summary
 
     _check_device(device)
     job = Job(
@@ -178,7 +178,7 @@ def reconstruct(
         notes = pipeline.reconstruct(job, resume, progress)
     for note in notes:
         click.echo(f"note: {note}", err=True)
-    table = Table("method", "PSNR (dB)", "SSIM", "RMSE (HU)", "residual", "s / slice")
+    table = Table(*TABLE_TITLES)
     for row in summary(json.loads((out / "metrics.json").read_text())):
         table.add_row(*row)
     Console(width=110).print(table)

@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 
 from resample_ct import __version__
-from resample_ct.io.derivation import Derivation
+from resample_ct.io.derivation import RESEARCH_ONLY, Derivation
 from resample_ct.io.dicom_write import write_series
 from resample_ct.io.nifti import write_nifti
+from resample_ct.io.report_object import write_report
 from resample_ct.job import Job
 from resample_ct.models import Models
 from resample_ct.problem import Problem
 from resample_ct.reconstruct.methods import TITLES
-from resample_ct.report import choose_rows, write_montage, write_tables
+from resample_ct.report import choose_rows, report_page, write_montage, write_tables
 from resample_ct.volume import Volume
 
 
@@ -85,6 +86,7 @@ def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models,
     records = [record for name in job.methods for record in files.records(name)]
     write_tables(records, folder)
     _write_montage(job, problem, files, folder / "montage.png")
+    _write_report(job, problem, records, folder)
     run = {
         "research_only": True,
         "job": job.record(),
@@ -116,6 +118,24 @@ def _write_montage(job: Job, problem: Problem, files: BatchFiles, path: Path) ->
         name: np.stack([v for i, v in enumerate(files.images(name)) if i in rows]) for name in job.methods
     }
     write_montage(None if truth is None else truth[:, 0].numpy(), images, chosen, problem.window, path)
+
+
+def _write_report(job: Job, problem: Problem, records: list[dict[str, Any]], folder: Path) -> None:
+    """The page with the figures and the montage, in the source's study."""
+    header = problem.study.headers[0] if problem.study.headers else None
+    patient = ("PatientID", "StudyDate", "AccessionNumber")
+    facts = {name: str(header.get(name) or "-") for name in patient} if header else {}
+    facts |= {
+        "Source series": problem.study.name,
+        "Slices": f"{len(problem.indices)}, from {problem.indices[0]} to {problem.indices[-1]}",
+        "Measurement": f"{problem.geometry.n_angles} parallel-beam views, noise {problem.noise}",
+        "Made by": f"resample-ct {__version__}, seed {job.seed}",
+    }
+    page = report_page(records, folder / "montage.png", facts, RESEARCH_ONLY)
+    title = ", ".join(TITLES[name] for name in job.methods)
+    derivation = Derivation(title, problem.geometry.n_angles, title, __version__)
+    series = [folder / "dicom" / name for name in job.methods]
+    write_report(problem.study, series, page, folder / "dicom" / "report.dcm", derivation)
 
 
 def versions() -> dict[str, str]:

@@ -78,14 +78,17 @@ def padding_range(header: Dataset, kind: np.dtype) -> tuple[int, int] | None:
 
 
 def check_image(file: SourceFile, header: Dataset) -> None:
-    """Refuse multi-frame, colour, inverted, unscaled or non-HU images and impossible geometry."""
+    """Refuse colour, inverted, unscaled or non-HU images and impossible geometry.
+
+    Frames of CT Image Storage, which has no place for their positions, are refused too.
+    """
     frames = whole_number(header, "NumberOfFrames") or 1
-    if frames > 1 or header.get("SOPClassUID") in ENHANCED_CT:
+    if frames > 1:
         raise refuse(
             file,
             "NumberOfFrames",
             f"a multi-frame CT of {frames}",
-            "one slice a file",
+            "one slice a file, or Enhanced CT",
             "convert it to single-frame CT images first",
         )
     samples = header.get("SamplesPerPixel", 1)
