@@ -70,7 +70,8 @@ def train_prior(training: PriorTraining, say: Callable[[str], None], progress: U
         opened = open_run(run, prior.window, group, say, progress)
         merits = {}
         if training.part != "unet":
-            encoding = AutoencoderTask(opened.source, opened.held_out, card.unet.latent_channels)
+            channels = card.autoencoder.image_channels, card.unet.latent_channels
+            encoding = AutoencoderTask(opened.source, opened.held_out, *channels)
             merits["autoencoder"] = _fit(training, encoding, prior.autoencoder, opened, group)
             prior = replace(prior, scale=latent_scale(prior, opened.source, run.loop.seed))
         if training.part != "autoencoder":

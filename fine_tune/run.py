@@ -29,7 +29,10 @@ class Run:
     Attributes:
         data: folders of studies.
         out: the new bundle; checkpoints and TensorBoard's files lie beside it in `<out>.training`.
-        name: of the bundle.
+        name: of the bundle; so are the next three.
+        authors: who answers for it.
+        data_source: what it was trained on, with the data's licence.
+        licence: of the weights.
         split: JSON file of who trains and who validates; read if it exists, else written.
         held_out: PatientIDs to validate on; None draws them.
         train_slices: to draw at most.
@@ -41,6 +44,9 @@ class Run:
     data: tuple[Path, ...]
     out: Path
     name: str
+    authors: str
+    data_source: str
+    licence: str
     split: Path
     held_out: tuple[str, ...] | None
     train_slices: int
@@ -57,9 +63,9 @@ class Run:
         """What a bundle states of its origin."""
         return {
             "name": self.name,
-            "authors": "whoever ran the training",
-            "data_source": ", ".join(folder.name for folder in self.data),
-            "licence": "to be stated by whoever trained it; the data's licence may bind",
+            "authors": self.authors,
+            "data_source": self.data_source,
+            "licence": self.licence,
         }
 
 

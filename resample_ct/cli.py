@@ -152,7 +152,7 @@ def reconstruct(
     from resample_ct import pipeline
     from resample_ct.job import Job
     from resample_ct.progress import progress_bar
-    from resample_ct.reconstruct.resample import settings_from
+    from resample_ct.reconstruct.resample_settings import settings_from
     from resample_ct.report import TABLE_TITLES, summary
 
     _check_device(device)

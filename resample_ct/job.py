@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from resample_ct.reconstruct.resample import PRESETS, ReSampleSettings
+from resample_ct.reconstruct.resample_settings import PRESETS, ReSampleSettings
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 
 from resample_ct import cli
 from resample_ct.reconstruct.methods import METHODS
-from resample_ct.reconstruct.resample import PRESETS
+from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.solvers.fbp import frequency_response
 
 

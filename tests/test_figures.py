@@ -9,7 +9,7 @@ import pytest
 
 from resample_ct import pipeline
 from resample_ct.job import Job
-from resample_ct.reconstruct.resample import settings_from
+from resample_ct.reconstruct.resample_settings import settings_from
 
 
 @pytest.mark.slow

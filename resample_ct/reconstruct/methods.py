@@ -10,7 +10,8 @@ from resample_ct.prior.latent import LatentPrior
 from resample_ct.reconstruct.base import Reconstructor
 from resample_ct.reconstruct.classical import CGLS, FBP, SIRT, TV
 from resample_ct.reconstruct.fbp_unet import FBPUNet, LearnedEstimate
-from resample_ct.reconstruct.resample import PRESETS, ReSample, ReSampleSettings
+from resample_ct.reconstruct.resample import ReSample
+from resample_ct.reconstruct.resample_settings import PRESETS, ReSampleSettings
 
 
 @dataclass(frozen=True)
