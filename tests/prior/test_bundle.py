@@ -176,7 +176,7 @@ def test_failed_write_leaves_no_bundle_and_can_be_tried_again(tmp_path, monkeypa
 def test_weights_of_another_network_are_not_written(tmp_path):
     other = UNetSettings(channels=(8, 8), attention_levels=(False, True), head_channels=8, norm_groups=4)
     with pytest.raises(
-        PriorError, match="network unet: weight .* is missing, unknown or of another shape"
+        PriorError, match=r"network unet: weight .* is missing, unknown or of another shape"
     ):
         write(tmp_path / "b", card(), networks() | {"unet": other.build()})
     assert not (tmp_path / "b").exists()
