@@ -63,7 +63,7 @@ def definitions(card: BundleCard) -> dict[str, Any]:
 def inference_config(card: BundleCard) -> dict[str, Any]:
     """`configs/inference.json`: the networks with their weights, and a `run` that reconstructs a study.
 
-    Overridden on MONAI's command line as every config: --dataset_dir, --output_dir, --device.
+    Overridden on MONAI's command line as every config: --dataset_dir, --output_dir, --slices, --device.
     """
     loading: dict[str, Any] = {}
     for name in card.networks:
@@ -79,11 +79,12 @@ def inference_config(card: BundleCard) -> dict[str, Any]:
         "imports": [
             "$import torch",
             "$from pathlib import Path",
-            "$from resample_ct import pipeline",
+            "$from resample_ct.pipeline import reconstruct",
         ],
         "bundle_root": ".",
         "dataset_dir": "study",
         "output_dir": "reconstruction",
+        "slices": None,
         "device": "cpu",
         **definitions(card),
         **loading,
@@ -93,10 +94,12 @@ def inference_config(card: BundleCard) -> dict[str, Any]:
             "source": "$Path(@dataset_dir)",
             "out": "$Path(@output_dir)",
             "methods": f"$({card.method!r},)",
+            # MONAI's command line makes a number of 12.
+            "slices": "$None if @slices is None else str(@slices)",
             "prior": "$Path(@bundle_root)",
             "device": "@device",
         },
-        "run": ["$pipeline.reconstruct(@job, resume=False)"],
+        "run": ["$reconstruct(@job, resume=False)"],
     }
 
 
