@@ -108,7 +108,6 @@ def open_run(
     """
     if run.out.exists():
         raise OptionError(f"--out {run.out}: exists, expected a new folder; name another one")
-    run.work.mkdir(parents=True, exist_ok=True)
     run.split.parent.mkdir(parents=True, exist_ok=True)
     with processes.leader_first():
         data = prepare(
@@ -121,6 +120,7 @@ def open_run(
             run.loop.seed,
             progress=progress if processes.leads else silent,
         )
+    run.work.mkdir(parents=True, exist_ok=True)
     if processes.leads:
         for note in data.notes:
             say(f"note: {note}")
