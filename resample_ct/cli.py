@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,13 +25,17 @@ class _Commands(click.Group):
             raise click.ClickException(str(error)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "fine-tune"])
+        return sorted([*super().list_commands(ctx), "fine-tune", "node"])
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name == "fine-tune":
             from fine_tune.cli import fine_tune
 
             return fine_tune
+        if name == "node":
+            from resample_ct.node.cli import node
+
+            return node
         return super().get_command(ctx, name)
 
 
@@ -93,8 +99,19 @@ def simulate(
     click.echo(f"{out}: {len(indices)} sinograms of {angles} views, noise {noise}")
 
 
+class _Source(click.Path):
+    """A path that exists, or a DICOMweb URL as it was given."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        if isinstance(value, str) and value.startswith("dicomweb+"):
+            return value
+        return super().convert(value, param, ctx)
+
+
 @main.command()
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", type=_Source(exists=True, path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="New output folder.")
 @click.option(
     "--method",
@@ -124,8 +141,9 @@ def simulate(
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1))
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
+@click.option("--store", metavar="URL", help="Send the result to dicomweb+https://host/root by STOW.")
 def reconstruct(
-    source: Path,
+    source: Path | str,
     out: Path,
     methods: tuple[str, ...],
     preset: str,
@@ -142,22 +160,30 @@ def reconstruct(
     batch: int,
     device: str,
     resume: bool,
+    store: str | None,
 ) -> None:
-    """Reconstruct SOURCE: a study (whose sinograms are simulated) or a sinogram file."""
+    """Reconstruct SOURCE: a study (whose sinograms are simulated) or a sinogram file.
+
+    A study may be on a server: dicomweb+https://host/root/studies/UID, with /series/UID behind it.
+    """
     import json
+    from contextlib import ExitStack
 
     from rich.console import Console
     from rich.table import Table
 
     from resample_ct import pipeline
+    from resample_ct.io import dicomweb
     from resample_ct.job import Job
     from resample_ct.progress import progress_bar
     from resample_ct.reconstruct.resample_settings import settings_from
     from resample_ct.report import TABLE_TITLES, summary
 
     _check_device(device)
+    target = None if store is None else dicomweb.server(store)
+    local = source if isinstance(source, Path) else out.with_name(out.name + ".source")
     job = Job(
-        source=source,
+        source=local,
         out=out,
         methods=tuple(dict.fromkeys(methods)),
         n_angles=angles,
@@ -173,8 +199,12 @@ def reconstruct(
         preset=preset,
         settings=settings_from(preset, overrides),
         fbp_filter=fbp_filter,
+        fetched_from=None if isinstance(source, Path) else source,
     )
-    with progress_bar() as progress:
+    with ExitStack() as stack:
+        if isinstance(source, str):
+            stack.enter_context(dicomweb.fetched(dicomweb.DicomwebUrl.parse(source), series, local))
+        progress = stack.enter_context(progress_bar())
         notes = pipeline.reconstruct(job, resume, progress)
     for note in notes:
         click.echo(f"note: {note}", err=True)
@@ -183,6 +213,10 @@ def reconstruct(
         table.add_row(*row)
     Console(width=110).print(table)
     click.echo(f"{out}: dicom/, NIfTI, montage.png, metrics.json, run.json. Research only.")
+    if target is not None:
+        files = sorted((out / "dicom").glob("*/*.dcm"))
+        dicomweb.store(target, files)
+        click.echo(f"{target}: stored {len(files)} instances")
 
 
 @main.command()

@@ -31,6 +31,7 @@ class Job:
         preset: where `settings` come from.
         settings: ReSample's.
         fbp_filter: FBP's.
+        fetched_from: the server that `source` is a copy from, for the record.
     """
 
     source: Path
@@ -49,6 +50,7 @@ class Job:
     preset: str = "balanced"
     settings: ReSampleSettings = field(default_factory=lambda: PRESETS["balanced"])
     fbp_filter: str = "ramp"
+    fetched_from: str | None = None
 
     def record(self) -> dict[str, Any]:
         """The options as JSON values."""
