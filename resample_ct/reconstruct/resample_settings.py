@@ -106,19 +106,20 @@ PRESETS = {
         final_rule="ridge",
         final_weight=0.04,
     ),
-    # Both measured on the held-out validation patients: a start from the TV image, a few steps, the
-    # measurement's say in every one and the last word.
+    # Both measured on the held-out validation patients (docs/training.md): a start from FBP-UNet, a few
+    # steps, the measurement's say in every one and the last word.
     "balanced": ReSampleSettings(
-        steps=8,
+        steps=4,
         start=150,
+        start_estimate="fbp-unet",
+        samples=3,
         skip=1,
         latent_below=0,
         gamma=4.0,
         pixel_rule="piccs",
         pixel_weight=0.5,
         pixel_iterations=40,
-        final_latent_iterations=10,
-        latent_rate=2e-2,
+        final_latent_iterations=0,
         final_rule="piccs",
         final_weight=0.5,
         final_iterations=200,
@@ -126,6 +127,7 @@ PRESETS = {
     "fast": ReSampleSettings(
         steps=4,
         start=100,
+        start_estimate="fbp-unet",
         skip=1,
         latent_below=0,
         gamma=4.0,
