@@ -91,7 +91,7 @@ def write_outputs(
     _write_report(job, problem, records, folder)
     run = {
         "research_only": True,
-        "job": job.record(),
+        "job": _published(job),
         "versions": versions(),
         "prior": prior and {"name": prior.name, "sha256": prior.sha256},
         "source": {"name": problem.study.name, "series": problem.study.uid},
@@ -100,6 +100,11 @@ def write_outputs(
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
     (folder / "run.json").write_text(json.dumps(run, indent=2) + "\n")
+
+
+def _published(job: Job) -> dict[str, Any]:
+    """The options for the record of the run, without paths that may name the patient."""
+    return job.record() | ({"source": None, "out": None} if job.deidentify else {})
 
 
 def _derivation(job: Job, problem: Problem, name: str, prior: LatentPrior | None) -> Derivation:
