@@ -70,6 +70,7 @@ def _check_device(device: str) -> None:
 @click.option("--series", help="SeriesInstanceUID, where the study holds several.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--device", default="cpu", show_default=True)
+@click.option("--deidentify", is_flag=True, help="Take what names the patient out of every output.")
 def simulate(
     study: Path,
     out: Path,
@@ -79,9 +80,13 @@ def simulate(
     series: str | None,
     seed: int,
     device: str,
+    deidentify: bool,
 ) -> None:
     """Simulate parallel-beam sinograms of STUDY and save them."""
     from resample_ct import measure
+    from resample_ct.io.deidentify import deidentify as without_identity
+    from resample_ct.io.deidentify import secret_of_run
+    from resample_ct.io.research_folder import refuse_identified
     from resample_ct.io.study import read_study
     from resample_ct.physics.sinogram_file import write_sinogram
     from resample_ct.progress import progress_bar
@@ -89,6 +94,9 @@ def simulate(
 
     _check_device(device)
     whole = read_study(study, series)
+    if deidentify:
+        whole = without_identity(whole, secret_of_run())
+    refuse_identified(whole.headers, out)
     indices = measure.parse_slices(slices, len(whole))
     with progress_bar() as progress:
         sinogram, _ = measure.simulate(whole, indices, angles, noise, seed, Window(), device, progress)
@@ -140,6 +148,7 @@ class _Source(click.Path):
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1))
 @click.option("--device", default="cpu", show_default=True)
+@click.option("--deidentify", is_flag=True, help="Take what names the patient out of every output.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
 @click.option("--store", metavar="URL", help="Send the result to dicomweb+https://host/root by STOW.")
 def reconstruct(
@@ -159,6 +168,7 @@ def reconstruct(
     seed: int,
     batch: int,
     device: str,
+    deidentify: bool,
     resume: bool,
     store: str | None,
 ) -> None:
@@ -200,6 +210,7 @@ def reconstruct(
         settings=settings_from(preset, overrides),
         fbp_filter=fbp_filter,
         fetched_from=None if isinstance(source, Path) else source,
+        deidentify=deidentify,
     )
     with ExitStack() as stack:
         if isinstance(source, str):

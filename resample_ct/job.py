@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ class Job:
         settings: ReSample's.
         fbp_filter: FBP's.
         fetched_from: the server that `source` is a copy from, for the record.
+        deidentify: take what names the patient out of every output.
     """
 
     source: Path
@@ -51,7 +53,12 @@ class Job:
     settings: ReSampleSettings = field(default_factory=lambda: PRESETS["balanced"])
     fbp_filter: str = "ramp"
     fetched_from: str | None = None
+    deidentify: bool = False
 
     def record(self) -> dict[str, Any]:
-        """The options as JSON values."""
-        return dict(json.loads(json.dumps(asdict(self), default=str)))
+        """The options as JSON values; of a source whose path may name the patient, a hash."""
+        record = dict(json.loads(json.dumps(asdict(self), default=str)))
+        if self.deidentify:
+            named = f"{self.source} {self.series}".encode()
+            record |= {"source": hashlib.sha256(named).hexdigest(), "series": None}
+        return record

@@ -89,7 +89,7 @@ def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models,
     _write_report(job, problem, records, folder)
     run = {
         "research_only": True,
-        "job": job.record(),
+        "job": _published(job),
         "versions": versions(),
         "models": models.record(),
         "source": {"name": problem.study.name, "series": problem.study.uid},
@@ -98,6 +98,11 @@ def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models,
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
     (folder / "run.json").write_text(json.dumps(run, indent=2) + "\n")
+
+
+def _published(job: Job) -> dict[str, Any]:
+    """The options for the record of the run, without paths that may name the patient."""
+    return job.record() | ({"source": None, "out": None, "fetched_from": None} if job.deidentify else {})
 
 
 def _derivation(job: Job, problem: Problem, name: str, models: Models) -> Derivation:

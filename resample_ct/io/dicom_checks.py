@@ -25,7 +25,7 @@ ENHANCED_CT = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 NamedHeader = tuple[SourceFile, Dataset]
 
 
-def _tag(keyword: str) -> str:
+def tag_name(keyword: str) -> str:
     """Keyword and number, as `Rows (0028,0010)`."""
     number = Tag(tag_for_keyword(keyword) or 0)
     return f"{keyword} ({number.group:04X},{number.element:04X})"
@@ -33,7 +33,7 @@ def _tag(keyword: str) -> str:
 
 def refuse(file: SourceFile, keyword: str, found: Any, expected: str, remedy: str) -> StudyError:
     """The error that names file, tag, what was found, what was expected and what to do."""
-    return StudyError(f"{file.name}: {_tag(keyword)}: found {found}, expected {expected}; {remedy}")
+    return StudyError(f"{file.name}: {tag_name(keyword)}: found {found}, expected {expected}; {remedy}")
 
 
 def required_numbers(file: SourceFile, header: Dataset, keyword: str, count: int) -> np.ndarray:

@@ -44,6 +44,9 @@ class BundleCard(BaseModel, ABC):
     method: ClassVar[str]
     """Which of `resample-ct reconstruct`'s methods runs the bundle."""
 
+    job_field: ClassVar[str] = "prior"
+    """Which field of a `Job` names the bundle; the command's option is called the same."""
+
     kind: str
     bundle_format: Literal[2] = FORMAT_VERSION
     name: str

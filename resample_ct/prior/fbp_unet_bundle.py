@@ -24,6 +24,7 @@ class FBPUNetCard(BundleCard):
     """
 
     method: ClassVar[str] = "fbp-unet"
+    job_field: ClassVar[str] = "fbp_unet"
 
     kind: Literal["fbp-unet"] = "fbp-unet"
     unet: ResidualUNetSettings = ResidualUNetSettings()

@@ -96,7 +96,7 @@ def inference_config(card: BundleCard) -> dict[str, Any]:
             "methods": f"$({card.method!r},)",
             # MONAI's command line makes a number of 12.
             "slices": "$None if @slices is None else str(@slices)",
-            "prior": "$Path(@bundle_root)",
+            card.job_field: "$Path(@bundle_root)",
             "device": "@device",
         },
         "run": ["$reconstruct(@job, resume=False)"],
@@ -128,7 +128,7 @@ def readme(card: BundleCard) -> str:
 ## Use
 
 ```
-resample-ct reconstruct STUDY --method {card.method} --prior BUNDLE --out OUT
+resample-ct reconstruct STUDY --method {card.method} --{card.job_field.replace("_", "-")} BUNDLE --out OUT
 ```
 
 or through MONAI, from this folder (`pip install fire` first, which MONAI's command line needs):

@@ -8,7 +8,9 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from enhanced import enhanced_ct
 
+from resample_ct.io.deidentify import deidentify
 from resample_ct.io.derivation import Derivation
 from resample_ct.io.dicom_write import write_series
 from resample_ct.io.nifti import write_nifti
@@ -121,3 +123,18 @@ def test_simpleitk_reads_the_same_hu_and_place(pair):
         np.testing.assert_allclose(
             image.TransformIndexToPhysicalPoint((column, row, index)), place, atol=1e-3
         )
+
+
+@pytest.mark.parametrize("enhanced", [False, True])
+def test_dciodvfy_finds_nothing_new_in_a_de_identified_series(series, tmp_path, enhanced):
+    source = series(2)
+    first = source / "00.dcm"
+    if enhanced:
+        enhanced_ct(sorted(source.iterdir())).save_as(tmp_path / "e.dcm")
+        source = first = tmp_path / "e.dcm"
+    study = deidentify(read_study(source), b"secret")
+    write_series(study, study.volume.hu, study.grid, tmp_path / "out", Derivation("TV", 25, "", "0"))
+    result = tmp_path / "out" / "0001.dcm"
+    # Dates and names that the profile empties are what a DICOMDIR would ask for.
+    found = {line for line in judges.new_findings(first, result) if "DICOMDIR" not in line}
+    assert found == set()
