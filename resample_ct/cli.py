@@ -9,6 +9,7 @@ import click
 from resample_ct.errors import ResampleCTError
 
 _METHOD_NAMES = ("resample", "fbp", "cgls", "sirt", "tv")
+_COMPRESSIONS = ("rle", "jpeg-ls", "jpeg2000")
 _FILTERS = ("ramp", "hann", "shepp-logan", "cosine")
 
 
@@ -126,6 +127,7 @@ def simulate(
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1))
 @click.option("--device", default="cpu", show_default=True)
+@click.option("--compress", type=click.Choice(_COMPRESSIONS), help="The DICOM series, without loss.")
 @click.option("--deidentify", is_flag=True, help="Take what names the patient out of every output.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
 def reconstruct(
@@ -144,6 +146,7 @@ def reconstruct(
     seed: int,
     batch: int,
     device: str,
+    compress: str | None,
     deidentify: bool,
     resume: bool,
 ) -> None:
@@ -176,6 +179,7 @@ def reconstruct(
         preset=preset,
         settings=settings_from(preset, overrides),
         fbp_filter=fbp_filter,
+        compress=compress,
         deidentify=deidentify,
     )
     with progress_bar() as progress:

@@ -31,6 +31,7 @@ class Job:
         preset: where `settings` come from.
         settings: ReSample's.
         fbp_filter: FBP's.
+        compress: the derived series, without loss; of `resample_ct.io.dicom_file.COMPRESSIONS`.
         deidentify: take what names the patient out of every output.
     """
 
@@ -49,6 +50,7 @@ class Job:
     preset: str = "balanced"
     settings: ReSampleSettings = field(default_factory=lambda: PRESETS["balanced"])
     fbp_filter: str = "ramp"
+    compress: str | None = None
     deidentify: bool = False
 
     def record(self) -> dict[str, Any]:
