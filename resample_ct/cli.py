@@ -12,6 +12,7 @@ from resample_ct.convert_command import convert
 from resample_ct.errors import ResampleCTError
 
 _METHOD_NAMES = ("resample", "fbp", "cgls", "sirt", "tv", "fbp-unet")
+_COMPRESSIONS = ("rle", "jpeg-ls", "jpeg2000")
 _FILTERS = ("ramp", "hann", "shepp-logan", "cosine")
 
 
@@ -148,6 +149,7 @@ class _Source(click.Path):
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1))
 @click.option("--device", default="cpu", show_default=True)
+@click.option("--compress", type=click.Choice(_COMPRESSIONS), help="The DICOM series, without loss.")
 @click.option("--deidentify", is_flag=True, help="Take what names the patient out of every output.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
 @click.option("--store", metavar="URL", help="Send the result to dicomweb+https://host/root by STOW.")
@@ -168,6 +170,7 @@ def reconstruct(
     seed: int,
     batch: int,
     device: str,
+    compress: str | None,
     deidentify: bool,
     resume: bool,
     store: str | None,
@@ -210,6 +213,7 @@ def reconstruct(
         settings=settings_from(preset, overrides),
         fbp_filter=fbp_filter,
         fetched_from=None if isinstance(source, Path) else source,
+        compress=compress,
         deidentify=deidentify,
     )
     with ExitStack() as stack:

@@ -33,6 +33,7 @@ class Job:
         settings: ReSample's.
         fbp_filter: FBP's.
         fetched_from: the server that `source` is a copy from, for the record.
+        compress: the derived series, without loss; of `resample_ct.io.dicom_file.COMPRESSIONS`.
         deidentify: take what names the patient out of every output.
     """
 
@@ -53,6 +54,7 @@ class Job:
     settings: ReSampleSettings = field(default_factory=lambda: PRESETS["balanced"])
     fbp_filter: str = "ramp"
     fetched_from: str | None = None
+    compress: str | None = None
     deidentify: bool = False
 
     def record(self) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models,
             f"{derivation.method}; research only",
         )
         series[name] = write_series(
-            problem.study, iter(hu), problem.grid, folder / "dicom" / name, derivation
+            problem.study, iter(hu), problem.grid, folder / "dicom" / name, derivation, job.compress
         )
     records = [record for name in job.methods for record in files.records(name)]
     write_tables(records, folder)

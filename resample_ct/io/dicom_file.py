@@ -9,10 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 from pydicom.valuerep import DSfloat
 
 from resample_ct.errors import StudyError
+
+COMPRESSIONS: dict[str, UID] = {
+    "rle": RLELossless,
+    "jpeg-ls": JPEGLSLossless,
+    "jpeg2000": JPEG2000Lossless,
+}
 
 
 def decimal(value: float) -> DSfloat:
@@ -20,8 +26,14 @@ def decimal(value: float) -> DSfloat:
     return DSfloat(float(value), auto_format=True)
 
 
-def save_dataset(dataset: Dataset, path: Path) -> None:
-    """Write a dataset with a file meta group, explicit VR little endian."""
+def save_dataset(dataset: Dataset, path: Path, compression: str | None = None) -> None:
+    """Write a dataset with a file meta group in explicit VR little endian.
+
+    Args:
+        dataset: what to write; its pixels are replaced by compressed ones where that is asked for.
+        path: file to write.
+        compression: of `COMPRESSIONS`, without loss; None leaves the pixels plain.
+    """
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
@@ -29,6 +41,8 @@ def save_dataset(dataset: Dataset, path: Path) -> None:
     dataset.file_meta = meta
     # The source's may hold a header of another format.
     dataset.preamble = b"\0" * 128
+    if compression is not None:
+        dataset.compress(COMPRESSIONS[compression], generate_instance_uid=False)
     dataset.save_as(path, enforce_file_format=True, implicit_vr=False, little_endian=True)
 
 

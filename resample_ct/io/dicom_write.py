@@ -11,13 +11,18 @@ from pydicom.config import disable_value_validation
 from resample_ct.io.derivation import Derivation, SeriesIdentity, derived_header
 from resample_ct.io.dicom_file import new_folder, save_dataset
 from resample_ct.io.dicom_pixels import set_geometry, set_pixels
-from resample_ct.io.enhanced_write import is_enhanced, write_enhanced
+from resample_ct.io.enhanced_write import enhanced_dataset, is_enhanced
 from resample_ct.io.study import Study
 from resample_ct.volume import Grid
 
 
 def write_series(
-    study: Study, slices: Iterable[np.ndarray], grid: Grid, folder: Path, derivation: Derivation
+    study: Study,
+    slices: Iterable[np.ndarray],
+    grid: Grid,
+    folder: Path,
+    derivation: Derivation,
+    compression: str | None = None,
 ) -> str:
     """Write a derived CT series: CT Image Storage, or Enhanced CT where the source was that.
 
@@ -28,6 +33,7 @@ def write_series(
         grid: where they lie.
         folder: new folder, which appears only when the series is whole.
         derivation: what was done; goes into every header.
+        compression: without loss, of `dicom_file.COMPRESSIONS`; None leaves the pixels plain.
 
     Returns:
         The new SeriesInstanceUID.
@@ -40,7 +46,9 @@ def write_series(
     with new_folder(folder) as partial:
         if is_enhanced(study):
             whole = [hu for _, hu in zip(range(len(grid)), slices, strict=True)]
-            write_enhanced(study, whole, grid, partial / "0001.dcm", identity, derivation)
+            made = enhanced_dataset(study, whole, grid, folder, identity, derivation)
+            with disable_value_validation():
+                save_dataset(made, partial / "0001.dcm", compression)
             return identity.series_uid
         for index, hu in zip(range(len(grid)), slices, strict=True):
             source = study.headers[index] if study.headers else None
@@ -50,5 +58,5 @@ def write_series(
                 header = derived_header(source, identity, derivation, index + 1)
                 set_geometry(header, grid, index)
                 set_pixels(header, study.with_padding(hu, index), path)
-                save_dataset(header, path)
+                save_dataset(header, path, compression)
     return identity.series_uid

@@ -15,7 +15,6 @@ from pydicom.uid import EnhancedCTImageStorage, generate_uid
 from resample_ct.io.datasets import dicom_code, item, without
 from resample_ct.io.derivation import Derivation, SeriesIdentity, derived_header
 from resample_ct.io.dicom_checks import ENHANCED_CT
-from resample_ct.io.dicom_file import save_dataset
 from resample_ct.io.dicom_pixels import set_geometry, set_pixels
 from resample_ct.io.study import Study
 from resample_ct.volume import Grid
@@ -214,21 +213,21 @@ def _slice_headers(
     return headers if alike else make(bits=16)
 
 
-def write_enhanced(
+def enhanced_dataset(
     study: Study,
     slices: Sequence[np.ndarray],
     grid: Grid,
     path: Path,
     identity: SeriesIdentity,
     derivation: Derivation,
-) -> None:
-    """Write derived slices as one Enhanced CT object.
+) -> Dataset:
+    """Derived slices as one Enhanced CT object, ready to be written.
 
     Args:
         study: the source, whose frames the new ones take the place of, one for one.
         slices: (row, column) HU of each slice, in the study's order.
         grid: where they lie.
-        path: file to write.
+        path: that the error names.
         identity: of the new series.
         derivation: what was done.
 
@@ -269,4 +268,4 @@ def write_enhanced(
         made.PerFrameFunctionalGroupsSequence = frames
         made.PixelData = pixels
         made["PixelData"].VR = "OW"
-        save_dataset(made, path)
+        return made
