@@ -50,6 +50,13 @@ _OPTIONS = (
     click.option("--hold-out", help="PatientIDs to validate on, as A,B.  [default: drawn with --seed]"),
     click.option("--train-slices", default=2000, show_default=True, type=click.IntRange(1)),
     click.option("--validation-slices", default=300, show_default=True, type=click.IntRange(1)),
+    click.option(
+        "--anatomy",
+        default=0.0,
+        show_default=True,
+        type=click.FloatRange(0, 1),
+        help="Share of schematic slices, drawn from random numbers, among the draws.",
+    ),
     click.option("--steps", default=1000, show_default=True, type=click.IntRange(1)),
     click.option(
         "--learning-rate", type=click.FloatRange(0, min_open=True), default=1e-5, show_default=True
@@ -100,6 +107,7 @@ def _run(options: dict[str, Any]) -> Any:
         held_out=tuple(hold_out.split(",")) if hold_out else None,
         train_slices=options["train_slices"],
         validation_slices=options["validation_slices"],
+        anatomy=options["anatomy"],
         device=options["device"],
         loop=LoopSettings(
             steps=options["steps"],

@@ -37,6 +37,7 @@ class Run:
         held_out: PatientIDs to validate on; None draws them.
         train_slices: to draw at most.
         validation_slices: to draw at most.
+        anatomy: share of the draws that are schematic slices.
         device: of torch.
         loop: how long and how fast.
     """
@@ -51,6 +52,7 @@ class Run:
     held_out: tuple[str, ...] | None
     train_slices: int
     validation_slices: int
+    anatomy: float
     device: str
     loop: LoopSettings
 
@@ -93,6 +95,7 @@ class Opened:
             "patients": list(self.split.train.patients),
             "held_out": list(self.split.validation.patients),
             "slices": len(self.split.train),
+            "anatomy": run.anatomy,
             "loop": asdict(run.loop),
         }
 
@@ -131,7 +134,7 @@ def open_run(
     judged = torch.linspace(0, len(data.validation) - 1, min(_JUDGED, len(data.validation))).long()
     spacings = [float(data.train[index]["spacing_mm"]) for index in range(len(data.train))]
     return Opened(
-        source=SliceSource(data.train, weights(data.train)),
+        source=SliceSource(data.train, weights(data.train), run.anatomy, window),
         held_out=torch.stack([data.validation[int(index)]["image"] for index in judged]),
         spacing_mm=(min(spacings), max(spacings)),
         split=data.split,
