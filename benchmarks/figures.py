@@ -18,7 +18,7 @@ from resample_ct import pipeline
 from resample_ct.job import Job
 from resample_ct.progress import progress_bar
 from resample_ct.reconstruct.methods import METHODS
-from resample_ct.reconstruct.resample import PRESETS, settings_from
+from resample_ct.reconstruct.resample_settings import PRESETS, settings_from
 
 SAMPLE = Path(__file__).parent.parent / "sample_data" / "Lung_Dx-A0002" / "3-B40f"
 

@@ -13,6 +13,7 @@ from torch import nn
 from fine_tune.pictures import side_by_side
 from fine_tune.source import SliceSource
 from resample_ct.metrics import psnr
+from resample_ct.prior.vq_autoencoder import VQAutoencoder
 from resample_ct.units import from_network, to_network
 
 LATENT_NOISE = 0.1
@@ -36,7 +37,8 @@ class AutoencoderTask:
     Args:
         source: of slices.
         held_out: (N, 1, 256, 256) in [0, 1].
-        latent_shape: of one crop's latent, to draw its noise by.
+        image_channels: of the autoencoder; a slice is repeated in each.
+        latent_channels: of the autoencoder, to draw the noise by.
         crop: side of the crops in pixels.
     """
 
@@ -46,10 +48,12 @@ class AutoencoderTask:
         self,
         source: SliceSource,
         held_out: torch.Tensor,
+        image_channels: int,
         latent_channels: int,
         crop: int = 128,
     ) -> None:
         self._source, self._held_out, self._crop = source, held_out, crop
+        self._image_channels = image_channels
         self._latent_shape = latent_channels, crop // 4, crop // 4
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
@@ -57,10 +61,20 @@ class AutoencoderTask:
         crops = self._source.draw(size, self._crop, generator)
         return crops, torch.randn(size, *self._latent_shape, generator=generator)
 
+    def _network_range(self, slices: torch.Tensor) -> torch.Tensor:
+        return to_network(slices).expand(-1, self._image_channels, -1, -1)
+
     def loss(self, network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
-        """Reconstruction, and a pull of each latent to unit size, so that the noise keeps its share."""
+        """Reconstruction, and what keeps the latents in their place.
+
+        That is a pull of each latent to unit size, so that the noise keeps its share, or the codebook's
+        loss.
+        """
         crops, noise = batch
-        target = to_network(crops)
+        target = self._network_range(crops)
+        if isinstance(network, VQAutoencoder):
+            output, codebook = network(target)
+            return reconstruction_loss(output, target) + codebook
         latent = network.encode(target)[0]  # type: ignore[operator]
         output = network.decode(latent + LATENT_NOISE * noise)  # type: ignore[operator]
         size = (latent.square().mean(dim=(1, 2, 3)) - 1.0).square().mean()
@@ -70,8 +84,9 @@ class AutoencoderTask:
         device = next(network.parameters()).device
         parts = []
         for part in slices.split(4):
-            latent = network.encode(to_network(part.to(device)))[0]  # type: ignore[operator]
-            parts.append(from_network(network.decode(latent)).clamp(0, 1).cpu())  # type: ignore[operator]
+            latent = network.encode(self._network_range(part.to(device)))[0]  # type: ignore[operator]
+            image = network.decode(latent).mean(dim=1, keepdim=True)  # type: ignore[operator]
+            parts.append(from_network(image).clamp(0, 1).cpu())
         return torch.cat(parts)
 
     def validate(self, network: nn.Module) -> float:

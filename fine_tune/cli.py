@@ -38,7 +38,10 @@ _OPTIONS = (
         help="Folder of DICOM or NIfTI studies, or the AAPM LDCT collection; repeat for several.",
     ),
     click.option("--out", required=True, type=click.Path(path_type=Path), help="New bundle."),
-    click.option("--name", default="local", show_default=True, help="Of the bundle."),
+    click.option("--name", default="local", show_default=True, help="Of the bundle, as the next three."),
+    click.option("--authors", default="not stated", show_default=True),
+    click.option("--data-source", default="not stated", show_default=True, help="With its licence."),
+    click.option("--licence", default="not stated", show_default=True, help="Of the weights."),
     click.option(
         "--split",
         type=click.Path(dir_okay=False, path_type=Path),
@@ -47,6 +50,13 @@ _OPTIONS = (
     click.option("--hold-out", help="PatientIDs to validate on, as A,B.  [default: drawn with --seed]"),
     click.option("--train-slices", default=2000, show_default=True, type=click.IntRange(1)),
     click.option("--validation-slices", default=300, show_default=True, type=click.IntRange(1)),
+    click.option(
+        "--anatomy",
+        default=0.0,
+        show_default=True,
+        type=click.FloatRange(0, 1),
+        help="Share of schematic slices, drawn from random numbers, among the draws.",
+    ),
     click.option("--steps", default=1000, show_default=True, type=click.IntRange(1)),
     click.option(
         "--learning-rate", type=click.FloatRange(0, min_open=True), default=1e-5, show_default=True
@@ -90,10 +100,14 @@ def _run(options: dict[str, Any]) -> Any:
         data=options["data"],
         out=options["out"],
         name=options["name"],
+        authors=options["authors"],
+        data_source=options["data_source"],
+        licence=options["licence"],
         split=options["split"] or options["out"].with_name(options["out"].name + ".split.json"),
         held_out=tuple(hold_out.split(",")) if hold_out else None,
         train_slices=options["train_slices"],
         validation_slices=options["validation_slices"],
+        anatomy=options["anatomy"],
         device=options["device"],
         loop=LoopSettings(
             steps=options["steps"],

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
 import torch
 from torch import nn
 
-from fine_tune.loop import generator_of_step
+from fine_tune.loop import generator_of_step, train
 from fine_tune.pictures import side_by_side
+from fine_tune.processes import processes
+from fine_tune.run import Run, open_run
 from fine_tune.source import SliceSource
 from resample_ct.metrics import psnr
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.prior.bundle import half_precision, read_card, read_networks, write_bundle
+from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
+from resample_ct.progress import Update
 from resample_ct.slices import IMAGE_SIZE
 from resample_ct.solvers.fbp import fbp
+from resample_ct.units import Window
 
 
 class FBPUNetTask:
@@ -64,3 +74,59 @@ class FBPUNetTask:
         """Two held-out slices: FBP, network, truth."""
         rows = self._held_out_fbp, self._clean(network), self._held_out
         return side_by_side([row[:2] for row in rows])
+
+
+@dataclass(frozen=True)
+class FBPUNetTraining:
+    """What to train.
+
+    Attributes:
+        run: data, output and length.
+        init: "scratch", or an FBP-UNet bundle to train further.
+        n_angles: views to learn.
+        sigma: noise to learn.
+    """
+
+    run: Run
+    init: str
+    n_angles: int
+    sigma: float
+
+
+def train_fbp_unet(training: FBPUNetTraining, say: Callable[[str], None], progress: Update) -> None:
+    """Train and write the bundle; an interrupted call continues where its checkpoint ends.
+
+    Raises:
+        ResampleCTError: options, weights or data that cannot be trained with, and see `train`.
+    """
+    run = training.run
+    with processes(run.device) as group:
+        torch.manual_seed(run.loop.seed)
+        window = Window()
+        card = FBPUNetCard(
+            **run.statements(),
+            description=f"FBP-UNet for {training.n_angles} parallel views.",
+            n_angles=training.n_angles,
+            sigma=training.sigma,
+        )
+        network: nn.Module = card.unet.build()
+        if training.init != "scratch":
+            start = read_card(Path(training.init), FBPUNetCard)
+            network = read_networks(Path(training.init), start)["unet"].requires_grad_(True)
+            window, card = start.window, card.model_copy(update={"unet": start.unet})
+        opened = open_run(run, window, group, say, progress)
+        task = FBPUNetTask(opened.source, opened.held_out, training.n_angles, training.sigma)
+        path = run.work / f"{task.name}.pt"
+        network.load_state_dict(train(task, network, run.loop, path, opened.observer, group))
+        if not group.leads:
+            return
+        with torch.no_grad():
+            merit = task.validate(network.eval())
+        record = opened.record(run) | {"init": training.init, "merit_held_out": merit}
+        update = {
+            "training": record,
+            "spacing_mm": opened.spacing_mm,
+            "window_hu": (window.lower, window.upper),
+        }
+        write_bundle(run.out, card.model_copy(update=update), {"unet": half_precision(network)})
+        say(f"{run.out}: written, {merit:.2f} dB on the held-out slices; {run.work} can be deleted")

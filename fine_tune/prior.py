@@ -18,6 +18,8 @@ from fine_tune.run import Opened, Run, open_run
 from fine_tune.source import SliceSource
 from fine_tune.start import starting_prior
 from fine_tune.unet import UNetTask
+from resample_ct.prior.bundle import half_precision, write_bundle
+from resample_ct.prior.card import LatentPriorCard
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.progress import Update
 from resample_ct.slices import IMAGE_SIZE
@@ -63,13 +65,14 @@ def train_prior(training: PriorTraining, say: Callable[[str], None], progress: U
     run = training.run
     with processes(run.device) as group:
         torch.manual_seed(run.loop.seed)
-        prior = starting_prior(training.init).to(str(group.device))
+        with group.leader_first():
+            card, prior = starting_prior(training.init, run.work, str(group.device))
         opened = open_run(run, prior.window, group, say, progress)
         merits = {}
         if training.part != "unet":
-            channels = prior.latent_channels
-            task = AutoencoderTask(opened.source, opened.held_out, channels)
-            merits["autoencoder"] = _fit(training, task, prior.autoencoder, opened, group)
+            channels = card.autoencoder.image_channels, card.unet.latent_channels
+            encoding = AutoencoderTask(opened.source, opened.held_out, *channels)
+            merits["autoencoder"] = _fit(training, encoding, prior.autoencoder, opened, group)
             prior = replace(prior, scale=latent_scale(prior, opened.source, run.loop.seed))
         if training.part != "autoencoder":
             denoising = UNetTask(opened.source, opened.held_out, prior)
@@ -77,8 +80,40 @@ def train_prior(training: PriorTraining, say: Callable[[str], None], progress: U
         if group.leads:
             for name, merit in merits.items():
                 say(f"{name}: {merit:.4g} on the held-out slices")
-            _write(training, prior, opened, merits)
+            write_bundle(
+                run.out,
+                _card_of(training, card, prior, opened, merits),
+                {"autoencoder": half_precision(prior.autoencoder), "unet": half_precision(prior.unet)},
+            )
             say(f"{run.out}: written; checkpoints in {run.work} can be deleted")
+
+
+def _card_of(
+    training: PriorTraining,
+    start: LatentPriorCard,
+    prior: LatentPrior,
+    opened: Opened,
+    merits: dict[str, float],
+) -> LatentPriorCard:
+    record = opened.record(training.run) | {
+        "part": training.part,
+        "low_rank": training.low_rank,
+        "merit_held_out": merits,
+        "from": {"name": start.name, "sha256": start.sha256, "training": start.training},
+    }
+    return LatentPriorCard(
+        **training.run.statements(),
+        description=f"Latent diffusion prior of CT slices, from {start.name}.",
+        window_hu=start.window_hu,
+        image_size=IMAGE_SIZE,
+        spacing_mm=opened.spacing_mm,
+        training=record,
+        autoencoder=start.autoencoder,
+        unet=start.unet,
+        latent_scale=prior.scale,
+        quantise=start.quantise,
+        schedule=start.schedule,
+    )
 
 
 def _fit(

@@ -29,11 +29,15 @@ class Run:
     Attributes:
         data: folders of studies.
         out: the new bundle; checkpoints and TensorBoard's files lie beside it in `<out>.training`.
-        name: of the bundle.
+        name: of the bundle; so are the next three.
+        authors: who answers for it.
+        data_source: what it was trained on, with the data's licence.
+        licence: of the weights.
         split: JSON file of who trains and who validates; read if it exists, else written.
         held_out: PatientIDs to validate on; None draws them.
         train_slices: to draw at most.
         validation_slices: to draw at most.
+        anatomy: share of the draws that are schematic slices.
         device: of torch.
         loop: how long and how fast.
     """
@@ -41,10 +45,14 @@ class Run:
     data: tuple[Path, ...]
     out: Path
     name: str
+    authors: str
+    data_source: str
+    licence: str
     split: Path
     held_out: tuple[str, ...] | None
     train_slices: int
     validation_slices: int
+    anatomy: float
     device: str
     loop: LoopSettings
 
@@ -52,6 +60,15 @@ class Run:
     def work(self) -> Path:
         """Where an interrupted run continues from."""
         return self.out.with_name(self.out.name + ".training")
+
+    def statements(self) -> dict[str, Any]:
+        """What a bundle states of its origin."""
+        return {
+            "name": self.name,
+            "authors": self.authors,
+            "data_source": self.data_source,
+            "licence": self.licence,
+        }
 
 
 @dataclass(frozen=True)
@@ -78,6 +95,7 @@ class Opened:
             "patients": list(self.split.train.patients),
             "held_out": list(self.split.validation.patients),
             "slices": len(self.split.train),
+            "anatomy": run.anatomy,
             "loop": asdict(run.loop),
         }
 
@@ -93,7 +111,6 @@ def open_run(
     """
     if run.out.exists():
         raise OptionError(f"--out {run.out}: exists, expected a new folder; name another one")
-    run.work.mkdir(parents=True, exist_ok=True)
     run.split.parent.mkdir(parents=True, exist_ok=True)
     with processes.leader_first():
         data = prepare(
@@ -106,6 +123,7 @@ def open_run(
             run.loop.seed,
             progress=progress if processes.leads else silent,
         )
+    run.work.mkdir(parents=True, exist_ok=True)
     if processes.leads:
         for note in data.notes:
             say(f"note: {note}")
@@ -114,9 +132,9 @@ def open_run(
             f"{len(data.validation)} of {len(data.split.validation.patients)} held out; {run.split}"
         )
     judged = torch.linspace(0, len(data.validation) - 1, min(_JUDGED, len(data.validation))).long()
-    spacings = [float(item["spacing_mm"]) for item in data.train]
+    spacings = [float(data.train[index]["spacing_mm"]) for index in range(len(data.train))]
     return Opened(
-        source=SliceSource(data.train, weights(data.train)),
+        source=SliceSource(data.train, weights(data.train), run.anatomy, window),
         held_out=torch.stack([data.validation[int(index)]["image"] for index in judged]),
         spacing_mm=(min(spacings), max(spacings)),
         split=data.split,

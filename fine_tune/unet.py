@@ -14,7 +14,8 @@ from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.resample import PRESETS, ReSample
+from resample_ct.reconstruct.resample import ReSample
+from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.reconstruct.sampling import unconditional_samples
 from resample_ct.slices import IMAGE_SIZE
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import click
 
+from resample_ct.convert_command import convert
 from resample_ct.errors import ResampleCTError
 
-_METHOD_NAMES = ("resample", "fbp", "cgls", "sirt", "tv")
+_METHOD_NAMES = ("resample", "fbp", "cgls", "sirt", "tv", "fbp-unet")
+_COMPRESSIONS = ("rle", "jpeg-ls", "jpeg2000")
 _FILTERS = ("ramp", "hann", "shepp-logan", "cosine")
 
 
@@ -22,13 +26,17 @@ class _Commands(click.Group):
             raise click.ClickException(str(error)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "fine-tune"])
+        return sorted([*super().list_commands(ctx), "fine-tune", "node"])
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name == "fine-tune":
             from fine_tune.cli import fine_tune
 
             return fine_tune
+        if name == "node":
+            from resample_ct.node.cli import node
+
+            return node
         return super().get_command(ctx, name)
 
 
@@ -36,6 +44,9 @@ class _Commands(click.Group):
 @click.version_option(package_name="resample-ct")
 def main() -> None:
     """Sparse-view CT reconstruction with a latent diffusion prior. Research only."""
+
+
+main.add_command(convert)
 
 
 def _check_device(device: str) -> None:
@@ -60,6 +71,7 @@ def _check_device(device: str) -> None:
 @click.option("--series", help="SeriesInstanceUID, where the study holds several.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--device", default="cpu", show_default=True)
+@click.option("--deidentify", is_flag=True, help="Take what names the patient out of every output.")
 def simulate(
     study: Path,
     out: Path,
@@ -69,9 +81,13 @@ def simulate(
     series: str | None,
     seed: int,
     device: str,
+    deidentify: bool,
 ) -> None:
     """Simulate parallel-beam sinograms of STUDY and save them."""
     from resample_ct import measure
+    from resample_ct.io.deidentify import deidentify as without_identity
+    from resample_ct.io.deidentify import secret_of_run
+    from resample_ct.io.research_folder import refuse_identified
     from resample_ct.io.study import read_study
     from resample_ct.physics.sinogram_file import write_sinogram
     from resample_ct.progress import progress_bar
@@ -79,6 +95,9 @@ def simulate(
 
     _check_device(device)
     whole = read_study(study, series)
+    if deidentify:
+        whole = without_identity(whole, secret_of_run())
+    refuse_identified(whole.headers, out)
     indices = measure.parse_slices(slices, len(whole))
     with progress_bar() as progress:
         sinogram, _ = measure.simulate(whole, indices, angles, noise, seed, Window(), device, progress)
@@ -89,8 +108,19 @@ def simulate(
     click.echo(f"{out}: {len(indices)} sinograms of {angles} views, noise {noise}")
 
 
+class _Source(click.Path):
+    """A path that exists, or a DICOMweb URL as it was given."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        if isinstance(value, str) and value.startswith("dicomweb+"):
+            return value
+        return super().convert(value, param, ctx)
+
+
 @main.command()
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", type=_Source(exists=True, path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="New output folder.")
 @click.option(
     "--method",
@@ -114,13 +144,17 @@ def simulate(
 @click.option("--slices", help="10:20, 3,7,9 or one number, counted from 0 along the normal.")
 @click.option("--series", help="SeriesInstanceUID, where the study holds several.")
 @click.option("--prior", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
+@click.option("--fbp-unet", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
 @click.option("--filter", "fbp_filter", default="ramp", type=click.Choice(_FILTERS))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1))
 @click.option("--device", default="cpu", show_default=True)
+@click.option("--compress", type=click.Choice(_COMPRESSIONS), help="The DICOM series, without loss.")
+@click.option("--deidentify", is_flag=True, help="Take what names the patient out of every output.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
+@click.option("--store", metavar="URL", help="Send the result to dicomweb+https://host/root by STOW.")
 def reconstruct(
-    source: Path,
+    source: Path | str,
     out: Path,
     methods: tuple[str, ...],
     preset: str,
@@ -131,27 +165,38 @@ def reconstruct(
     slices: str | None,
     series: str | None,
     prior: Path | None,
+    fbp_unet: Path | None,
     fbp_filter: str,
     seed: int,
     batch: int,
     device: str,
+    compress: str | None,
+    deidentify: bool,
     resume: bool,
+    store: str | None,
 ) -> None:
-    """Reconstruct SOURCE: a study (whose sinograms are simulated) or a sinogram file."""
+    """Reconstruct SOURCE: a study (whose sinograms are simulated) or a sinogram file.
+
+    A study may be on a server: dicomweb+https://host/root/studies/UID, with /series/UID behind it.
+    """
     import json
+    from contextlib import ExitStack
 
     from rich.console import Console
     from rich.table import Table
 
     from resample_ct import pipeline
+    from resample_ct.io import dicomweb
     from resample_ct.job import Job
     from resample_ct.progress import progress_bar
-    from resample_ct.reconstruct.resample import settings_from
-    from resample_ct.report import summary
+    from resample_ct.reconstruct.resample_settings import settings_from
+    from resample_ct.report import TABLE_TITLES, summary
 
     _check_device(device)
+    target = None if store is None else dicomweb.server(store)
+    local = source if isinstance(source, Path) else out.with_name(out.name + ".source")
     job = Job(
-        source=source,
+        source=local,
         out=out,
         methods=tuple(dict.fromkeys(methods)),
         n_angles=angles,
@@ -163,19 +208,30 @@ def reconstruct(
         batch=batch,
         device=device,
         prior=prior,
+        fbp_unet=fbp_unet,
         preset=preset,
         settings=settings_from(preset, overrides),
         fbp_filter=fbp_filter,
+        fetched_from=None if isinstance(source, Path) else source,
+        compress=compress,
+        deidentify=deidentify,
     )
-    with progress_bar() as progress:
+    with ExitStack() as stack:
+        if isinstance(source, str):
+            stack.enter_context(dicomweb.fetched(dicomweb.DicomwebUrl.parse(source), series, local))
+        progress = stack.enter_context(progress_bar())
         notes = pipeline.reconstruct(job, resume, progress)
     for note in notes:
         click.echo(f"note: {note}", err=True)
-    table = Table("method", "PSNR (dB)", "SSIM", "RMSE (HU)", "residual", "s / slice")
+    table = Table(*TABLE_TITLES)
     for row in summary(json.loads((out / "metrics.json").read_text())):
         table.add_row(*row)
     Console(width=110).print(table)
     click.echo(f"{out}: dicom/, NIfTI, montage.png, metrics.json, run.json. Research only.")
+    if target is not None:
+        files = sorted((out / "dicom").glob("*/*.dcm"))
+        dicomweb.store(target, files)
+        click.echo(f"{target}: stored {len(files)} instances")
 
 
 @main.command()

@@ -19,3 +19,7 @@ class OptionError(ResampleCTError):
 
 class PriorError(ResampleCTError):
     """A prior's bundle that does not fit the code or the study."""
+
+
+class NetworkError(ResampleCTError):
+    """A server that does not do what it was asked for."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from resample_ct.reconstruct.resample import PRESETS, ReSampleSettings
+from resample_ct.reconstruct.resample_settings import PRESETS, ReSampleSettings
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,13 @@ class Job:
         batch: slices at once; part of the record, because sums of floats depend on it.
         device: of torch.
         prior: a bundle's folder; None takes the shipped one.
+        fbp_unet: FBP-UNet's bundle; None takes the shipped one.
         preset: where `settings` come from.
         settings: ReSample's.
         fbp_filter: FBP's.
+        fetched_from: the server that `source` is a copy from, for the record.
+        compress: the derived series, without loss; of `resample_ct.io.dicom_file.COMPRESSIONS`.
+        deidentify: take what names the patient out of every output.
     """
 
     source: Path
@@ -44,10 +49,18 @@ class Job:
     batch: int = 4
     device: str = "cpu"
     prior: Path | None = None
+    fbp_unet: Path | None = None
     preset: str = "balanced"
     settings: ReSampleSettings = field(default_factory=lambda: PRESETS["balanced"])
     fbp_filter: str = "ramp"
+    fetched_from: str | None = None
+    compress: str | None = None
+    deidentify: bool = False
 
     def record(self) -> dict[str, Any]:
-        """The options as JSON values."""
-        return dict(json.loads(json.dumps(asdict(self), default=str)))
+        """The options as JSON values; of a source whose path may name the patient, a hash."""
+        record = dict(json.loads(json.dumps(asdict(self), default=str)))
+        if self.deidentify:
+            named = f"{self.source} {self.series}".encode()
+            record |= {"source": hashlib.sha256(named).hexdigest(), "series": None}
+        return record

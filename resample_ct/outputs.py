@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 
 from resample_ct import __version__
-from resample_ct.io.derivation import Derivation
+from resample_ct.io.derivation import RESEARCH_ONLY, Derivation
 from resample_ct.io.dicom_write import write_series
 from resample_ct.io.nifti import write_nifti
+from resample_ct.io.report_object import write_report
 from resample_ct.job import Job
-from resample_ct.prior.latent import LatentPrior
+from resample_ct.models import Models
 from resample_ct.problem import Problem
-from resample_ct.reconstruct.methods import NEEDS_PRIOR, TITLES
-from resample_ct.report import choose_rows, write_montage, write_tables
+from resample_ct.reconstruct.methods import TITLES
+from resample_ct.report import choose_rows, report_page, write_montage, write_tables
 from resample_ct.volume import Volume
 
 
@@ -65,14 +66,12 @@ class BatchFiles:
         return found
 
 
-def write_outputs(
-    job: Job, problem: Problem, files: BatchFiles, prior: LatentPrior | None, folder: Path
-) -> None:
+def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models, folder: Path) -> None:
     """Write everything into a new `folder`."""
     folder.mkdir()
     series = {}
     for name in job.methods:
-        derivation = _derivation(job, problem, name, prior)
+        derivation = _derivation(job, problem, name, models)
         hu = np.empty((len(problem.indices), *problem.geometry.image_shape), np.float32)
         for index, image in enumerate(files.images(name)):
             hu[index] = problem.study.with_padding(problem.window.to_hu(image), index)
@@ -82,16 +81,17 @@ def write_outputs(
             f"{derivation.method}; research only",
         )
         series[name] = write_series(
-            problem.study, iter(hu), problem.grid, folder / "dicom" / name, derivation
+            problem.study, iter(hu), problem.grid, folder / "dicom" / name, derivation, job.compress
         )
     records = [record for name in job.methods for record in files.records(name)]
     write_tables(records, folder)
     _write_montage(job, problem, files, folder / "montage.png")
+    _write_report(job, problem, records, folder)
     run = {
         "research_only": True,
-        "job": job.record(),
+        "job": _published(job),
         "versions": versions(),
-        "prior": prior and {"name": prior.name, "sha256": prior.sha256},
+        "models": models.record(),
         "source": {"name": problem.study.name, "series": problem.study.uid},
         "series": series,
         "notes": list(problem.study.notes),
@@ -100,11 +100,17 @@ def write_outputs(
     (folder / "run.json").write_text(json.dumps(run, indent=2) + "\n")
 
 
-def _derivation(job: Job, problem: Problem, name: str, prior: LatentPrior | None) -> Derivation:
+def _published(job: Job) -> dict[str, Any]:
+    """The options for the record of the run, without paths that may name the patient."""
+    return job.record() | ({"source": None, "out": None, "fetched_from": None} if job.deidentify else {})
+
+
+def _derivation(job: Job, problem: Problem, name: str, models: Models) -> Derivation:
     views = problem.geometry.n_angles
     parts = [f"{TITLES[name]} from {views} parallel-beam views", f"noise {problem.noise}"]
-    if name in NEEDS_PRIOR and prior is not None:
-        parts += [f"preset {job.preset}", f"prior {prior.name}, sha256 {prior.sha256}"]
+    if name == "resample":
+        parts.append(f"preset {job.preset}")
+    parts += [f"{kind} {m.name}, sha256 {m.sha256}" for kind, m in models.behind(job, name).items()]
     parts += [f"seed {job.seed}", f"resample-ct {__version__}", "research only"]
     return Derivation(TITLES[name], views, "; ".join(parts), __version__)
 
@@ -117,6 +123,24 @@ def _write_montage(job: Job, problem: Problem, files: BatchFiles, path: Path) ->
         name: np.stack([v for i, v in enumerate(files.images(name)) if i in rows]) for name in job.methods
     }
     write_montage(None if truth is None else truth[:, 0].numpy(), images, chosen, problem.window, path)
+
+
+def _write_report(job: Job, problem: Problem, records: list[dict[str, Any]], folder: Path) -> None:
+    """The page with the figures and the montage, in the source's study."""
+    header = problem.study.headers[0] if problem.study.headers else None
+    patient = ("PatientID", "StudyDate", "AccessionNumber")
+    facts = {name: str(header.get(name) or "-") for name in patient} if header else {}
+    facts |= {
+        "Source series": problem.study.name,
+        "Slices": f"{len(problem.indices)}, from {problem.indices[0]} to {problem.indices[-1]}",
+        "Measurement": f"{problem.geometry.n_angles} parallel-beam views, noise {problem.noise}",
+        "Made by": f"resample-ct {__version__}, seed {job.seed}",
+    }
+    page = report_page(records, folder / "montage.png", facts, RESEARCH_ONLY)
+    title = ", ".join(TITLES[name] for name in job.methods)
+    derivation = Derivation(title, problem.geometry.n_angles, title, __version__)
+    series = [folder / "dicom" / name for name in job.methods]
+    write_report(problem.study, series, page, folder / "dicom" / "report.dcm", derivation)
 
 
 def versions() -> dict[str, str]:

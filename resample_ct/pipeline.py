@@ -20,13 +20,13 @@ from resample_ct.errors import OptionError
 from resample_ct.job import Job
 from resample_ct.measure import method_generators
 from resample_ct.metrics import SliceMetrics, compare
+from resample_ct.models import read_models
 from resample_ct.outputs import BatchFiles, write_outputs
 from resample_ct.physics.backends import make_projector
-from resample_ct.prior.bundle import read_bundle
 from resample_ct.problem import Batch, Problem, pose
 from resample_ct.progress import Update, silent
 from resample_ct.reconstruct.base import Measurement, Reconstructor
-from resample_ct.reconstruct.methods import NEEDS_PRIOR, MethodOptions, build_methods
+from resample_ct.reconstruct.methods import build_methods
 
 
 def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
@@ -44,10 +44,9 @@ def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
         ResampleCTError: anything a user can put right; nothing is left that looks whole.
     """
     _refuse_existing(job.out)
-    needs_prior = any(name in NEEDS_PRIOR for name in job.methods)
-    prior = read_bundle(job.prior, job.device) if needs_prior else None
-    methods = build_methods(job.methods, MethodOptions(prior, job.settings, job.fbp_filter))
-    problem = pose(job, prior.window if prior else None)
+    models = read_models(job)
+    methods = build_methods(job.methods, models.options(job))
+    problem = pose(job, models.window)
     partial = _open_partial(job, resume)
     files = BatchFiles(partial / "batches", len(problem.indices), job.batch)
     total = len(methods) * len(problem.indices)
@@ -64,7 +63,7 @@ def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
     results = partial / "results"
     # Left by a run that was stopped while it wrote.
     shutil.rmtree(results, ignore_errors=True)
-    write_outputs(job, problem, files, prior, results)
+    write_outputs(job, problem, files, models, results)
     os.replace(results, job.out)
     shutil.rmtree(partial)
     return list(problem.study.notes)

@@ -10,6 +10,8 @@ import torch
 from pydicom.dataset import Dataset
 
 from resample_ct.errors import OptionError
+from resample_ct.io.deidentify import deidentify, secret_of_run
+from resample_ct.io.research_folder import refuse_identified
 from resample_ct.io.study import Study, read_study
 from resample_ct.job import Job
 from resample_ct.measure import parse_slices, simulate
@@ -68,7 +70,7 @@ def pose(job: Job, window: Window | None) -> Problem:
     """
     if job.source.suffix.lower() in SINOGRAM_SUFFIXES:
         return _measured(job, window)
-    study = read_study(job.source, job.series)
+    study = _named_or_not(job, read_study(job.source, job.series))
     used = window or Window()
     indices = tuple(parse_slices(job.slices, len(study)))
     grid = study.grid.resized(IMAGE_SIZE)
@@ -89,6 +91,13 @@ def pose(job: Job, window: Window | None) -> Problem:
         noise=f"{job.noise} (simulated)",
         load=load,
     )
+
+
+def _named_or_not(job: Job, study: Study) -> Study:
+    """The study, without what names the patient where that was asked for."""
+    study = deidentify(study, secret_of_run()) if job.deidentify else study
+    refuse_identified(study.headers, job.out)
+    return study
 
 
 def _batch(
@@ -128,13 +137,14 @@ def _measured(job: Job, window: Window | None) -> Problem:
         rows = list(some)
         return _batch(some, sinogram.data[rows], sigma[rows], None)
 
-    study = Study(
+    source = Study(
         name=sinogram.source,
         grid=sinogram.grid,
         headers=tuple(Dataset.from_json(text) for text in sinogram.source_headers),
         load=None,
         order=tuple(range(len(sinogram.data))),
     )
+    study = _named_or_not(job, source)
     return Problem(
         study=study.select(indices),
         grid=sinogram.grid.select(indices),

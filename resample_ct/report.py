@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.image import imread
+from matplotlib.transforms import Bbox
 
 from resample_ct.units import Window
 
 _COLUMNS = ("psnr", "ssim", "rmse_hu", "residual", "seconds")
+TABLE_TITLES = ("method", "PSNR (dB)", "SSIM", "RMSE (HU)", "residual", "s / slice")
 # Soft tissue and lung both show in this window; errors in the range that a reader would notice.
 _DISPLAY_HU = (-1000.0, 500.0)
 _ERROR_HU = 200.0
@@ -93,3 +97,47 @@ def write_montage(
     figure.suptitle("Derived by ReSample-CT. Research only.", color="white", fontsize=9)
     figure.tight_layout(rect=(0, 0, 1, 0.98))
     figure.savefig(path, dpi=110)
+
+
+def report_page(
+    records: Sequence[dict[str, Any]], montage: Path, facts: dict[str, str], statement: str
+) -> bytes:
+    """One A4 page: what was reconstructed, the table of figures, the montage.
+
+    Args:
+        records: a record for each method and slice.
+        montage: PNG that `write_montage` wrote.
+        facts: name-value pairs about patient, study and run.
+        statement: what the page is for, in its first and last line.
+
+    Returns:
+        The page as PDF, the same bytes for the same arguments.
+    """
+    page = Figure(figsize=(8.27, 11.69), facecolor="white")
+    page.text(0.07, 0.965, "ReSample-CT reconstruction", fontsize=15, weight="bold", va="top")
+    page.text(0.07, 0.94, statement, fontsize=10, color="firebrick", weight="bold", va="top")
+    lines = [f"{name}: {_printable(value)}" for name, value in facts.items()]
+    # A patient's identifier may hold a dollar sign, which is no mathematics.
+    page.text(0.07, 0.92, "\n".join(lines), fontsize=8, va="top", parse_math=False, linespacing=1.4)
+    top = 0.91 - 0.0165 * len(lines)
+    rows = summary(records)
+    height = 0.022 * (len(rows) + 1)
+    axis = page.add_axes((0.07, top - height, 0.86, height))
+    axis.axis("off")
+    table = axis.table(
+        rows, colLabels=TABLE_TITLES, cellLoc="center", bbox=Bbox.unit(), edges="horizontal"
+    )
+    table.auto_set_font_size(False)
+    table.set_fontsize(8)
+    axis = page.add_axes((0.07, 0.06, 0.86, top - height - 0.08))
+    axis.imshow(imread(montage))
+    axis.axis("off")
+    page.text(0.07, 0.03, statement, fontsize=8, color="firebrick")
+    content = io.BytesIO()
+    page.savefig(content, format="pdf", dpi=200, metadata={"CreationDate": None, "Title": statement})
+    return content.getvalue()
+
+
+def _printable(text: str) -> str:
+    """What the page's font can show; other scripts become question marks."""
+    return text.encode("latin-1", "replace").decode("latin-1")

@@ -67,25 +67,29 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prior's bundle of very small networks with seeded random weights."""
-    from resample_ct.prior.bundle import write_bundle
+    from resample_ct.prior.bundle import half_precision, write_bundle
+    from resample_ct.prior.card import LatentPriorCard
     from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
-    from resample_ct.units import Window
 
     torch.manual_seed(0)
     autoencoder = AutoencoderSettings(channels=(8, 8, 8), norm_groups=4)
     unet = UNetSettings(channels=(8, 8, 8, 8), head_channels=8, norm_groups=4)
     folder = tmp_path_factory.mktemp("prior") / "tiny"
-    write_bundle(
-        folder,
-        "tiny",
-        autoencoder.build(),
-        autoencoder,
-        fill_zero_weights(unet.build()),
-        unet,
-        scale=1.0,
-        window=Window(),
-        training={},
+    card = LatentPriorCard(
+        name="tiny",
+        description="Very small networks of random weights.",
+        authors="the tests",
+        data_source="none",
+        licence="Apache-2.0",
+        autoencoder=autoencoder,
+        unet=unet,
+        latent_scale=1.0,
     )
+    weights = {
+        "autoencoder": half_precision(autoencoder.build()),
+        "unet": half_precision(fill_zero_weights(unet.build())),
+    }
+    write_bundle(folder, card, weights)
     return folder
 
 

@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from resample_ct import cli
+from resample_ct.io.dicom_file import COMPRESSIONS
 from resample_ct.reconstruct.methods import METHODS
-from resample_ct.reconstruct.resample import PRESETS
+from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.solvers.fbp import frequency_response
 
 
@@ -43,6 +44,7 @@ def test_options_name_what_the_code_knows():
     }
     assert set(choices["methods"]) == set(METHODS)
     assert set(choices["preset"]) == set(PRESETS)
+    assert set(choices["compress"]) == set(COMPRESSIONS)
     for name in choices["fbp_filter"]:
         frequency_response(64, name)
 

@@ -16,7 +16,7 @@ from resample_ct.io.study import read_study
 from resample_ct.job import Job
 from resample_ct.measure import simulate
 from resample_ct.physics.sinogram_file import read_sinogram, write_sinogram
-from resample_ct.reconstruct.resample import settings_from
+from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.units import Window
 
 KEYS = {"method", "study", "slice", "psnr", "ssim", "rmse_hu", "residual", "seconds"}

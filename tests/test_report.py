@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.image import imread
+from matplotlib.image import imread, imsave
 
 from resample_ct.metrics import SliceMetrics
-from resample_ct.report import choose_rows, summary, write_montage, write_tables
+from resample_ct.report import choose_rows, report_page, summary, write_montage, write_tables
 from resample_ct.units import Window
 
 
@@ -100,3 +100,12 @@ def test_error_map_is_white_where_there_is_none_and_red_where_too_bright(tmp_pat
     exact, bright = lower[:, 5], lower[:, -10]
     assert exact.min() > 0.9
     assert (bright[:, 0] > bright[:, 2] + 0.1).all()
+
+
+def test_page_is_one_pdf_page_and_the_same_every_time(tmp_path):
+    imsave(tmp_path / "montage.png", np.zeros((20, 30)))
+    facts = {"PatientID": "$1 山田 Müller"}
+    page, again = (report_page(RECORDS, tmp_path / "montage.png", facts, "Research.") for _ in "ab")
+    assert page.startswith(b"%PDF-") and page.count(b"/Type /Page ") == 1
+    assert page == again
+    assert page != report_page(RECORDS, tmp_path / "montage.png", {"PatientID": "2"}, "Research.")

@@ -12,7 +12,8 @@ from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, generate_uid
 
-from resample_ct.io.dicom_checks import whole_number
+from resample_ct.io.datasets import dicom_code
+from resample_ct.io.dicom_checks import ENHANCED_CT, whole_number
 
 RESEARCH_ONLY = "Derived image, for research only, not for diagnosis."
 
@@ -82,6 +83,9 @@ _MAY_BE_EMPTY = (
 )
 
 
+TO_REFER_TO = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID")
+
+
 @dataclass(frozen=True)
 class Derivation:
     """What was done to make a series.
@@ -130,12 +134,6 @@ def _zone(source: Dataset) -> datetime.tzinfo | None:
         return None
 
 
-def _code(value: str, meaning: str) -> Dataset:
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "DCM", meaning
-    return code
-
-
 def _equipment(header: Dataset, derivation: Derivation) -> Sequence:
     """The scanner, and this software; earlier contributors stay first.
 
@@ -149,27 +147,29 @@ def _equipment(header: Dataset, derivation: Derivation) -> Sequence:
         for keyword in _SCANNER:
             if keyword in header:
                 scanner[keyword] = copy.deepcopy(header[keyword])
-        scanner.PurposeOfReferenceCodeSequence = [_code("109101", "Acquisition Equipment")]
+        scanner.PurposeOfReferenceCodeSequence = [dicom_code("109101", "Acquisition Equipment")]
         items.append(scanner)
     software = Dataset()
     software.Manufacturer = MANUFACTURER
     software.ManufacturerModelName = MODEL
     software.SoftwareVersions = derivation.software_version
     software.ContributionDescription = f"{derivation.method} reconstruction"
-    software.PurposeOfReferenceCodeSequence = [_code("109102", "Processing Equipment")]
+    software.PurposeOfReferenceCodeSequence = [dicom_code("109102", "Processing Equipment")]
     return Sequence([*items, software])
 
 
 def _references(header: Dataset) -> tuple[Sequence, Sequence]:
     """SourceImageSequence and ReferencedSeriesSequence for the instance at this position."""
     image = Dataset()
-    image.ReferencedSOPClassUID = CTImageStorage
+    image.ReferencedSOPClassUID = header.SOPClassUID
     image.ReferencedSOPInstanceUID = header.SOPInstanceUID
+    if header.SOPClassUID in ENHANCED_CT:
+        image.ReferencedFrameNumber = header.InstanceNumber
     series = Dataset()
     series.SeriesInstanceUID = header.SeriesInstanceUID
     series.ReferencedInstanceSequence = [copy.deepcopy(image)]
     image.PurposeOfReferenceCodeSequence = [
-        _code("121322", "Source image for image processing operation")
+        dicom_code("121322", "Source image for image processing operation")
     ]
     return Sequence([image]), Sequence([series])
 
@@ -223,7 +223,7 @@ def derived_header(
     for keyword in _MAY_BE_EMPTY:
         if keyword not in header:
             setattr(header, keyword, None if keyword in ("KVP", "SliceThickness") else "")
-    if source is not None and source.get("SOPInstanceUID") and source.get("SeriesInstanceUID"):
+    if source is not None and all(source.get(keyword) for keyword in TO_REFER_TO):
         header.SourceImageSequence, header.ReferencedSeriesSequence = _references(source)
     header.ContributingEquipmentSequence = _equipment(header, derivation)
     for keyword in _SCANNER:

@@ -25,7 +25,7 @@ ENHANCED_CT = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 NamedHeader = tuple[SourceFile, Dataset]
 
 
-def _tag(keyword: str) -> str:
+def tag_name(keyword: str) -> str:
     """Keyword and number, as `Rows (0028,0010)`."""
     number = Tag(tag_for_keyword(keyword) or 0)
     return f"{keyword} ({number.group:04X},{number.element:04X})"
@@ -33,7 +33,7 @@ def _tag(keyword: str) -> str:
 
 def refuse(file: SourceFile, keyword: str, found: Any, expected: str, remedy: str) -> StudyError:
     """The error that names file, tag, what was found, what was expected and what to do."""
-    return StudyError(f"{file.name}: {_tag(keyword)}: found {found}, expected {expected}; {remedy}")
+    return StudyError(f"{file.name}: {tag_name(keyword)}: found {found}, expected {expected}; {remedy}")
 
 
 def required_numbers(file: SourceFile, header: Dataset, keyword: str, count: int) -> np.ndarray:
@@ -78,14 +78,17 @@ def padding_range(header: Dataset, kind: np.dtype) -> tuple[int, int] | None:
 
 
 def check_image(file: SourceFile, header: Dataset) -> None:
-    """Refuse multi-frame, colour, inverted, unscaled or non-HU images and impossible geometry."""
+    """Refuse colour, inverted, unscaled or non-HU images and impossible geometry.
+
+    Frames of CT Image Storage, which has no place for their positions, are refused too.
+    """
     frames = whole_number(header, "NumberOfFrames") or 1
-    if frames > 1 or header.get("SOPClassUID") in ENHANCED_CT:
+    if frames > 1:
         raise refuse(
             file,
             "NumberOfFrames",
             f"a multi-frame CT of {frames}",
-            "one slice a file",
+            "one slice a file, or Enhanced CT",
             "convert it to single-frame CT images first",
         )
     samples = header.get("SamplesPerPixel", 1)

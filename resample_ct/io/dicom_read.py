@@ -16,13 +16,7 @@ import pydicom
 from pydicom.config import disable_value_validation
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
-from pydicom.uid import (
-    UID,
-    CTImageStorage,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-)
+from pydicom.uid import UID, CTImageStorage
 
 from resample_ct.errors import StudyError
 from resample_ct.io.dicom_checks import (
@@ -30,24 +24,19 @@ from resample_ct.io.dicom_checks import (
     check_image,
     check_same_geometry,
     check_spacing,
-    padding_range,
     required_numbers,
+    whole_number,
 )
+from resample_ct.io.dicom_decode import decode
+from resample_ct.io.enhanced_read import split_frames
 from resample_ct.io.sources import SourceFile, list_files
 from resample_ct.io.study import SlicePixels, Study
 from resample_ct.volume import Grid
 
-# What a file without a file meta group is written in, by whether it is implicit and little endian.
-_SYNTAX: dict[tuple[bool | None, bool | None], UID] = {
-    (True, True): ImplicitVRLittleEndian,
-    (False, True): ExplicitVRLittleEndian,
-    (False, False): ExplicitVRBigEndian,
-}
-
 
 @dataclass(frozen=True)
 class Instance:
-    """One DICOM file: its header and where its pixels are."""
+    """One slice: its header and where its pixels are."""
 
     file: SourceFile
     header: Dataset
@@ -128,6 +117,24 @@ def _sort_out(files: list[SourceFile]) -> tuple[list[Instance], list[str]]:
     return instances, [f"left out {n} x {kind}" for kind, n in sorted(left_out.items())]
 
 
+def _slices(instances: list[Instance]) -> tuple[list[Instance], list[str]]:
+    """One instance for each slice, where some hold many, and notes on frames that were left out."""
+    slices: list[Instance] = []
+    localizers = 0
+    for instance in instances:
+        if instance.header.get("SOPClassUID") not in ENHANCED_CT:
+            slices.append(instance)
+            continue
+        frames = [Instance(*frame) for frame in split_frames(instance.file, instance.header)]
+        slices += [frame for frame in frames if not _is_localizer(frame.header)]
+        localizers += sum(_is_localizer(frame.header) for frame in frames)
+    return slices, [f"left out {localizers} x localizer frame"] if localizers else []
+
+
+def _frame_count(header: Dataset) -> int:
+    return whole_number(header, "NumberOfFrames") or 1
+
+
 def _choose_series(
     instances: list[Instance], series: str | None, source: str, left_out: list[str]
 ) -> list[Instance]:
@@ -136,7 +143,8 @@ def _choose_series(
         uid = str(instance.header.get("SeriesInstanceUID", ""))
         by_uid.setdefault(uid, []).append(instance)
     listed = "; ".join(
-        f"{uid} ({len(found)} slices, {found[0].header.get('SeriesDescription', 'no description')})"
+        f"{uid} ({sum(_frame_count(i.header) for i in found)} slices, "
+        f"{found[0].header.get('SeriesDescription', 'no description')})"
         for uid, found in by_uid.items()
     )
     if series is not None:
@@ -183,29 +191,6 @@ def _grid(instances: list[Instance]) -> tuple[Grid, list[int], list[str]]:
     return grid, order, check_spacing(grid, [(i.file, i.header) for i in ordered])
 
 
-def decode(file: SourceFile) -> SlicePixels:
-    """Stored values to HU by the instance's own slope and intercept; padding marked.
-
-    Raises StudyError for pixels that are cut off or cannot be decoded.
-    """
-    try:
-        with disable_value_validation():
-            dataset = pydicom.dcmread(file.open(), force=True)
-        if "TransferSyntaxUID" not in dataset.file_meta:
-            dataset.file_meta.TransferSyntaxUID = _SYNTAX[dataset.original_encoding]
-        stored = dataset.pixel_array
-    except Exception as error:  # every codec raises its own kind
-        raise StudyError(
-            f"{file.name}: PixelData (7FE0,0010): cannot be decoded ({error}), expected "
-            "complete pixels; copy the file again"
-        ) from None
-    slope, intercept = float(dataset.RescaleSlope), float(dataset.RescaleIntercept)
-    hu = (stored.astype(np.float64) * slope + intercept).astype(np.float32)
-    bounds = padding_range(dataset, stored.dtype)
-    padding = None if bounds is None else (stored >= bounds[0]) & (stored <= bounds[1])
-    return SlicePixels.of(hu, padding)
-
-
 def read_dicom(source: Path | Sequence[Path], series: str | None = None) -> Study:
     """Read one CT series.
 
@@ -219,7 +204,10 @@ def read_dicom(source: Path | Sequence[Path], series: str | None = None) -> Stud
     """
     label = str(source) if isinstance(source, Path) else f"{len(source)} files"
     found, notes = _sort_out(list_files(source))
-    instances = _choose_series(found, series, label, notes)
+    instances, frame_notes = _slices(_choose_series(found, series, label, notes))
+    if not instances:
+        raise StudyError(f"{label}: the series holds localizers only, expected CT slices")
+    notes += frame_notes
     for instance in instances:
         check_image(instance.file, instance.header)
         check_same_geometry((instances[0].file, instances[0].header), (instance.file, instance.header))
@@ -231,12 +219,12 @@ def read_dicom(source: Path | Sequence[Path], series: str | None = None) -> Stud
     padded = 0
     for instance in ordered:
         # Decoded once here, so that a damaged slice is reported before hours of work.
-        padded += bool(decode(instance.file).padding.any())
+        padded += bool(decode(instance.file, instance.header).padding.any())
     if padded:
         notes.append(f"padding outside the field of view taken as air in {padded} slices")
 
     def load(index: int) -> SlicePixels:
-        return decode(ordered[index].file)
+        return decode(ordered[index].file, ordered[index].header)
 
     description = ordered[0].header.get("SeriesDescription") or "CT series"
     return Study(

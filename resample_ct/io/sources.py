@@ -8,21 +8,30 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from resample_ct.errors import StudyError
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file that can be read as often as needed; `name` is what messages call it."""
+    """One file, or a frame of it, that can be read as often as needed.
+
+    Attributes:
+        path: of the file or zip.
+        member: of the zip.
+        frame: counted from 1; None for a file of one image.
+    """
 
     path: Path
     member: str | None = None
+    frame: int | None = None
 
     @property
     def name(self) -> str:
-        """The path, with the zip's member behind it."""
-        return str(self.path) if self.member is None else f"{self.path}:{self.member}"
+        """What messages call it: the path, the zip's member and the frame."""
+        name = str(self.path) if self.member is None else f"{self.path}:{self.member}"
+        return name if self.frame is None else f"{name}, frame {self.frame}"
 
     def read(self) -> bytes:
         """The whole content. Raises StudyError when it cannot be had."""
@@ -39,6 +48,10 @@ class SourceFile:
     def open(self) -> io.BytesIO:
         """The content as a stream."""
         return io.BytesIO(self.read())
+
+    def stream(self) -> BinaryIO:
+        """The content as a stream that is read from disk as needed, where it is no zip's."""
+        return self.path.open("rb") if self.member is None else self.open()
 
 
 def _members(path: Path) -> list[SourceFile]:

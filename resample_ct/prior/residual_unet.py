@@ -7,40 +7,59 @@ levels, so that it trains on a CPU.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 import torch
 from monai.networks.nets import BasicUNet
+from pydantic import ConfigDict, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import nn
 
-
-@dataclass(frozen=True)
-class ResidualUNetSettings:
-    """Features of each level from the finest, and groups of the normalisation."""
-
-    features: tuple[int, int, int, int, int] = (24, 48, 96, 192, 384)
-    norm_groups: int = 8
-
-    def build(self) -> ResidualUNet:
-        """The network, untrained."""
-        return ResidualUNet(self)
+from resample_ct.prior.networks import NetworkSettings
 
 
 class ResidualUNet(nn.Module):
-    """x + UNet(x) on (B, 1, H, W) relative attenuation; H and W multiples of 16."""
+    """x + UNet(x) on (B, 1, H, W) relative attenuation; H and W multiples of 16.
 
-    def __init__(self, settings: ResidualUNetSettings) -> None:
+    Args:
+        features: of each of the five levels, from the finest.
+        norm_groups: of every group norm.
+    """
+
+    def __init__(self, features: Sequence[int], norm_groups: int) -> None:
         super().__init__()
         self.unet = BasicUNet(
             spatial_dims=2,
             in_channels=1,
             out_channels=1,
-            features=(*settings.features, settings.features[0]),
+            features=(*features, features[0]),
             act=("relu", {"inplace": True}),
-            norm=("group", {"num_groups": settings.norm_groups}),
+            norm=("group", {"num_groups": norm_groups}),
         )
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """The image without its streaks, not clipped."""
         cleaned: torch.Tensor = image + self.unet(image)
         return cleaned
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class ResidualUNetSettings(NetworkSettings):
+    """Figures of the shipped FBP-UNet."""
+
+    network: ClassVar[type[nn.Module]] = ResidualUNet
+
+    features: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt, PositiveInt] = (
+        24,
+        48,
+        96,
+        192,
+        384,
+    )
+    norm_groups: PositiveInt = 8
+    architecture: Literal["residual-unet"] = "residual-unet"
+
+    def arguments(self) -> dict[str, Any]:
+        """Of ResidualUNet."""
+        return {"features": list(self.features), "norm_groups": self.norm_groups}

@@ -4,22 +4,82 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from torch import nn
 
-from resample_ct.prior.residual_unet import ResidualUNet
+from resample_ct.physics.projector import Projector
+from resample_ct.prior.bundle import read_card, read_networks, weights_hash
+from resample_ct.prior.fbp_unet_bundle import SHIPPED_FBP_UNET, FBPUNetCard
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.classical import FBP
+from resample_ct.reconstruct.classical import FBP, TV
+from resample_ct.reconstruct.consistency import optimise_pixels
+from resample_ct.units import Window
+
+_PICCS_WEIGHT = 0.3
+_PICCS_ITERATIONS = 100
+# Of the noise that the network was trained for; beyond that it mistakes noise for streaks, or misses it.
+_NOISE_FACTOR = 2.0
 
 
 @dataclass(frozen=True)
 class FBPUNet:
-    """The ramp-filtered back-projection through a trained network."""
+    """The ramp-filtered back-projection through a trained network.
 
-    network: ResidualUNet
+    Attributes:
+        network: in single precision, for inference.
+        n_angles: views over 180 degrees that it was trained for.
+        sigma: noise that it was trained for, in pixels of relative attenuation.
+        window: HU window that it was trained for.
+        name: of its bundle.
+        sha256: of its weights.
+    """
+
+    network: nn.Module
+    n_angles: int
+    sigma: float
+    window: Window
+    name: str
+    sha256: str
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
         with torch.no_grad():
             image: torch.Tensor = self.network(FBP()(measurement, generators))
         return image
+
+    def fits(self, measurement: Measurement) -> bool:
+        """Whether it was trained for such views, and for noise within a factor of two."""
+        operator = measurement.operator
+        if not isinstance(operator, Projector) or operator.geometry.n_angles != self.n_angles:
+            return False
+        sigma = measurement.noise_variance.sqrt()
+        return bool(
+            (sigma <= self.sigma * _NOISE_FACTOR).all() and (sigma * _NOISE_FACTOR >= self.sigma).all()
+        )
+
+
+def read_fbp_unet(folder: Path | None = None, device: str = "cpu") -> FBPUNet:
+    """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
+    folder = folder or SHIPPED_FBP_UNET
+    card = read_card(folder, FBPUNetCard)
+    network = read_networks(folder, card, device)["unet"]
+    return FBPUNet(network, card.n_angles, card.sigma, card.window, card.name, weights_hash(card))
+
+
+@dataclass(frozen=True)
+class LearnedEstimate:
+    """FBP-UNet made consistent with the measurement by PICCS: where ReSample may start from.
+
+    TV takes its place where the network was not trained for the measurement.
+    """
+
+    fbp_unet: FBPUNet
+
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+        """See `Reconstructor`."""
+        if not self.fbp_unet.fits(measurement):
+            return TV()(measurement, generators)
+        image = self.fbp_unet(measurement, generators)
+        return optimise_pixels(measurement, image, "piccs", _PICCS_ITERATIONS, _PICCS_WEIGHT, kappa=1.0)

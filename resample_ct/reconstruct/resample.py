@@ -8,22 +8,19 @@ from the paper, the difference is a named option: `variance_rule`, `latent_dps_s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import dataclass, field
 
 import torch
-from pydantic import TypeAdapter, ValidationError
 
-from resample_ct.errors import OptionError
 from resample_ct.prior.diffusion import DiffusionPrior
-from resample_ct.reconstruct.base import Measurement
+from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.classical import TV
 from resample_ct.reconstruct.consistency import (
-    PixelRule,
     guided_prediction,
     optimise_latent,
     optimise_pixels,
 )
+from resample_ct.reconstruct.resample_settings import ReSampleSettings
 from resample_ct.reconstruct.sampling import (
     ddim_step,
     pure_noise,
@@ -34,145 +31,38 @@ from resample_ct.reconstruct.sampling import (
 
 
 @dataclass(frozen=True)
-class ReSampleSettings:
-    """Every hyperparameter, named as in the paper where the paper names it.
+class ReSample:
+    """Algorithm 1.
 
     Attributes:
-        steps: T, the number of DDIM steps.
-        start: first time t; None starts from pure noise, a number from the noised encoding of the
-            TV reconstruction.
-        eta: stochasticity of the DDIM step.
-        skip: consistency at every `skip`-th step.
-        pixel_below: pixel optimisation for latent_below < t <= pixel_below; plain DDIM above it.
-        latent_below: latent optimisation for t <= latent_below.
-        gamma: scale of sigma_t^2 in stochastic resampling.
-        variance_rule: "paper" or "code", see `resample_variance`.
-        remap: "resample" (Prop. 2) or "encode" (Prop. 1, the ablation's baseline).
-        pixel_rule: how pixel optimisation solves, see `optimise_pixels`.
-        pixel_weight: its weight, or rate.
-        pixel_iterations: its iterations.
-        kappa: relaxation of the pseudo-inverse step.
-        latent_iterations: most iterations of one latent optimisation.
-        final_latent_iterations: the same for the one after the last step.
-        latent_rate: learning rate of the latent optimisation, in latent standard deviations.
-        tau: mean squared residual to stop at; None takes the measurement's noise variance.
-        latent_dps_scale: k of the Latent-DPS step k * abar_t (Table 9); 0 leaves it out.
-        final_rule: a last pixel optimisation around D(z_0), so that what the decoder cannot express
-            is still taken from the measurement; None leaves it out, as the paper does.
-        final_weight: its weight.
-        final_iterations: its iterations.
+        prior: D, E and the noise predictor.
+        settings: its hyperparameters.
+        estimate: what a start at a middle t encodes.
     """
-
-    steps: int = 1000
-    start: int | None = None
-    eta: float = 0.0
-    skip: int = 10
-    pixel_below: int = 750
-    latent_below: int = 300
-    gamma: float = 40.0
-    variance_rule: Literal["paper", "code"] = "paper"
-    remap: Literal["resample", "encode"] = "resample"
-    pixel_rule: PixelRule = "pseudo-inverse"
-    pixel_weight: float = 0.0
-    pixel_iterations: int = 50
-    kappa: float = 0.9
-    latent_iterations: int = 500
-    final_latent_iterations: int = 500
-    latent_rate: float = 5e-3
-    tau: float | None = None
-    latent_dps_scale: float = 0.0
-    final_rule: PixelRule | None = None
-    final_weight: float = 0.0
-    final_iterations: int = 50
-
-    def __post_init__(self) -> None:
-        """Refuse values that no run could use."""
-        if self.steps < 1 or self.skip < 1:
-            raise OptionError(f"steps and skip: found {self.steps} and {self.skip}, expected 1 or more")
-        if self.latent_below > self.pixel_below:
-            raise OptionError(
-                f"latent_below: found {self.latent_below}, expected at most pixel_below = "
-                f"{self.pixel_below}"
-            )
-        for rule, weight in (
-            (self.pixel_rule, self.pixel_weight),
-            (self.final_rule, self.final_weight),
-        ):
-            if rule == "piccs" and not 0 < weight < 1:
-                raise OptionError(f"weight of piccs: found {weight}, expected a share within 0 and 1")
-
-
-PRESETS = {
-    "paper": ReSampleSettings(tau=1e-5),
-    # C.1: natural images. The pixel optimisation of a linear operator is by conjugate gradients here.
-    "natural": ReSampleSettings(
-        steps=500, pixel_below=666, latent_below=333, tau=1e-4, pixel_rule="ridge", pixel_weight=0.04
-    ),
-    # For any operator on a CPU: no start from TV, which is made for CT.
-    "general": ReSampleSettings(
-        steps=20,
-        skip=1,
-        latent_below=0,
-        gamma=4.0,
-        pixel_rule="ridge",
-        pixel_weight=0.04,
-        pixel_iterations=20,
-        final_latent_iterations=0,
-        final_rule="ridge",
-        final_weight=0.04,
-    ),
-    # Both measured on the held-out validation patients: a start from the TV image, a few steps, the
-    # measurement's say in every one and the last word.
-    "balanced": ReSampleSettings(
-        steps=8,
-        start=150,
-        skip=1,
-        latent_below=0,
-        gamma=4.0,
-        pixel_rule="piccs",
-        pixel_weight=0.5,
-        pixel_iterations=40,
-        final_latent_iterations=10,
-        latent_rate=2e-2,
-        final_rule="piccs",
-        final_weight=0.5,
-        final_iterations=200,
-    ),
-    "fast": ReSampleSettings(
-        steps=4,
-        start=100,
-        skip=1,
-        latent_below=0,
-        gamma=4.0,
-        pixel_rule="piccs",
-        pixel_weight=0.5,
-        pixel_iterations=15,
-        final_latent_iterations=0,
-        final_rule="piccs",
-        final_weight=0.5,
-        final_iterations=80,
-    ),
-}
-
-
-@dataclass(frozen=True)
-class ReSample:
-    """Algorithm 1 with a given prior and settings."""
 
     prior: DiffusionPrior
     settings: ReSampleSettings
+    estimate: Reconstructor = field(default_factory=TV)
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
         with torch.no_grad():
-            return self._sample(measurement, generators)
+            start = self._start(measurement, generators)
+            drawn = [self._sample(measurement, start, generators) for _ in range(self.settings.samples)]
+            return self._finish(measurement, torch.stack(drawn).mean(dim=0))
 
-    def _sample(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def _sample(
+        self,
+        measurement: Measurement,
+        start: torch.Tensor | None,
+        generators: Sequence[torch.Generator],
+    ) -> torch.Tensor:
+        """D(z_0) of one sample of the posterior."""
         s, schedule = self.settings, self.prior.schedule
         variance = measurement.noise_variance
         tau = variance if s.tau is None else torch.full_like(variance, s.tau)
         times = schedule.timesteps(s.steps, s.start)
-        z = self._initial(measurement, times[0], generators)
+        z = self._initial(measurement, start, times[0], generators)
         for step, t in enumerate(times):
             following = times[step + 1] if step + 1 < len(times) else None
             a = float(schedule.alpha_bar[t])
@@ -196,16 +86,27 @@ class ReSample:
                 spread = resample_variance(s.gamma, a, a_next, s.variance_rule)
                 z = stochastic_resample(consistent, unconditional, a_next, spread, generators)
         z = optimise_latent(self.prior, measurement, z, tau, s.final_latent_iterations, s.latent_rate)
-        return self._finish(measurement, self.prior.decode(z))
+        return self.prior.decode(z)
+
+    def _start(
+        self, measurement: Measurement, generators: Sequence[torch.Generator]
+    ) -> torch.Tensor | None:
+        """The encoding of a cheap estimate, None for a start from pure noise."""
+        if self.settings.start is None:
+            return None
+        return self.prior.encode(self.estimate(measurement, generators).clamp(0.0, 1.0))
 
     def _initial(
-        self, measurement: Measurement, t: int, generators: Sequence[torch.Generator]
+        self,
+        measurement: Measurement,
+        start: torch.Tensor | None,
+        t: int,
+        generators: Sequence[torch.Generator],
     ) -> torch.Tensor:
-        """Pure noise, or the encoding of a cheap estimate noised to the first time."""
-        if self.settings.start is None:
+        """Pure noise, or the cheap estimate noised to the first time."""
+        if start is None:
             return pure_noise(self.prior, measurement, generators)
-        latent = self.prior.encode(TV()(measurement, generators).clamp(0.0, 1.0))
-        return stochastic_encode(latent, float(self.prior.schedule.alpha_bar[t]), generators)
+        return stochastic_encode(start, float(self.prior.schedule.alpha_bar[t]), generators)
 
     def _predict(
         self, measurement: Measurement, z: torch.Tensor, t: int
@@ -237,24 +138,3 @@ class ReSample:
         return optimise_pixels(
             measurement, image, s.final_rule, s.final_iterations, s.final_weight, s.kappa
         )
-
-
-def settings_from(preset: str, overrides: Sequence[str] = ()) -> ReSampleSettings:
-    """A preset with `name=value` texts laid over it.
-
-    Raises OptionError for an unknown name or a value of the wrong type.
-
-    >>> settings_from("paper", ["gamma=4"]).gamma
-    4.0
-    """
-    values = asdict(PRESETS[preset])
-    for text in overrides:
-        name, equals, value = text.partition("=")
-        if not equals or name not in values:
-            raise OptionError(f"--set {text}: expected name=value, name one of {', '.join(values)}")
-        values[name] = None if value == "none" else value
-    try:
-        return TypeAdapter(ReSampleSettings).validate_python(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise OptionError(f"--set {first['loc'][0]}={first['input']}: {first['msg']}") from None

@@ -1,15 +1,25 @@
-"""A whole training, cut short: studies in, bundle out, resumable to the same weights."""
+"""A whole training, cut short: studies and weights in, bundle out, resumable to the same weights."""
 
 from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
 
 import pydicom
 import pytest
 import torch
+from click.testing import CliRunner
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from fine_tune.prior import PriorTraining, train_prior
-from resample_ct.errors import StudyError
-from resample_ct.prior.bundle import read_bundle
-from resample_ct.progress import silent
+from fine_tune.fbp_unet import FBPUNetTask
+from fine_tune.loop import train
+from resample_ct.cli import main
+from resample_ct.prior.bundle import read_bundle, read_card
+from resample_ct.prior.card import LatentPriorCard
+from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
+from resample_ct.reconstruct.fbp_unet import read_fbp_unet
 
 
 @pytest.fixture(scope="module")
@@ -20,46 +30,155 @@ def two_patients(sample_series, tmp_path_factory):
         for index in paths:
             dataset = pydicom.dcmread(sample_series / f"1-{index:02d}.dcm")
             dataset.PatientID = patient
+            dataset.SeriesInstanceUID = f"1.2.3.{ord(patient)}"
             dataset.save_as(root / patient / f"{index}.dcm")
     return root
 
 
-def training(data, out, **changes):
-    options = {
-        "data": (data,),
-        "out": out,
-        "name": "short",
-        "held_out": ("B",),
-        "autoencoder_steps": 2,
-        "unet_steps": 2,
-        "seed": 0,
-        "augmented_slices": 8,
-    }
-    return PriorTraining(**(options | changes))
+def options(data, out, *more, steps=3):
+    return [
+        *("--data", str(data), "--out", str(out), "--hold-out", "B", "--steps", str(steps)),
+        *("--batch", "4", "--learning-rate", "1e-3", "--validate-every", "2", *map(str, more)),
+    ]
+
+
+def fine_tune(*arguments):
+    result = CliRunner().invoke(main, ["fine-tune", *map(str, arguments)])
+    return result.exit_code, result.output
+
+
+def succeed(*arguments):
+    code, output = fine_tune(*arguments)
+    assert code == 0, output
+    return output
 
 
 @pytest.mark.slow
-def test_interrupted_training_ends_in_the_same_bundle(two_patients, tmp_path):
-    train_prior(training(two_patients, tmp_path / "whole"), lambda text: None, silent)
-
-    def interrupt(text):
-        if text.startswith("autoencoder"):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_prior(training(two_patients, tmp_path / "cut"), interrupt, silent)
-    assert not (tmp_path / "cut").exists()
-    train_prior(training(two_patients, tmp_path / "cut"), lambda text: None, silent)
-    whole, cut = read_bundle(tmp_path / "whole"), read_bundle(tmp_path / "cut")
-    assert whole.sha256 == cut.sha256 and whole.scale == cut.scale
-    image = cut.decode(cut.encode(torch.zeros(1, 1, 256, 256)))
+def test_both_networks_are_trained_from_a_bundle_and_say_so(two_patients, tiny_bundle, tmp_path):
+    out = tmp_path / "mine"
+    output = succeed(
+        *options(two_patients, out, "--init", tiny_bundle, "--train", "both", "--name", "mine")
+    )
+    assert re.search(r"autoencoder: \d.* on the held-out slices", output)
+    card, before = read_card(out, LatentPriorCard), read_bundle(tiny_bundle)
+    after = read_bundle(out)
+    assert card.name == "mine" and card.training["patients"] == ["A"]
+    assert card.training["held_out"] == ["B"] and card.training["from"]["name"] == "tiny"
+    assert card.spacing_mm is not None and card.spacing_mm[0] == pytest.approx(1.3, abs=0.02)
+    for part in ("autoencoder", "unet"):
+        old, new = getattr(before, part).state_dict(), getattr(after, part).state_dict()
+        assert old.keys() == new.keys()
+        assert any(not torch.equal(old[name], new[name]) for name in old)
+    image = after.decode(after.encode(torch.zeros(1, 1, 256, 256)))
     assert image.shape == (1, 1, 256, 256) and image.isfinite().all()
 
 
-@pytest.mark.parametrize("held_out", [("C",), ("A", "B")])
-def test_a_split_that_cannot_be_is_refused_before_training(two_patients, tmp_path, held_out):
-    with pytest.raises(StudyError, match="--hold-out"):
-        train_prior(
-            training(two_patients, tmp_path / "out", held_out=held_out), lambda text: None, silent
-        )
+@pytest.mark.slow
+def test_only_the_network_asked_for_is_trained(two_patients, tiny_bundle, tmp_path):
+    succeed(*options(two_patients, tmp_path / "mine", "--init", tiny_bundle, "--low-rank", 2))
+    before, after = read_bundle(tiny_bundle), read_bundle(tmp_path / "mine")
+    old, new = before.autoencoder.state_dict(), after.autoencoder.state_dict()
+    assert all(torch.equal(old[name], new[name]) for name in old) and before.scale == after.scale
+    old, new = before.unet.state_dict(), after.unet.state_dict()
+    changed = [name for name in old if not torch.equal(old[name], new[name])]
+    assert changed and all(name.endswith("weight") for name in changed)
+
+
+@pytest.mark.slow
+def test_interrupted_training_ends_in_the_same_bundle(two_patients, tiny_bundle, tmp_path, monkeypatch):
+    arguments = ["--init", tiny_bundle, "--train", "both", "--checkpoint-every", 1]
+    succeed(*options(two_patients, tmp_path / "whole", *arguments))
+
+    def killed_after_the_autoencoder(task, *rest):
+        if task.name == "unet":
+            raise KeyboardInterrupt
+        return train(task, *rest)
+
+    monkeypatch.setattr("fine_tune.prior.train", killed_after_the_autoencoder)
+    code, _ = fine_tune(*options(two_patients, tmp_path / "cut", *arguments))
+    assert code != 0 and not (tmp_path / "cut").exists()
+    monkeypatch.undo()
+    succeed(*options(two_patients, tmp_path / "cut", *arguments))
+    whole, cut = read_bundle(tmp_path / "whole"), read_bundle(tmp_path / "cut")
+    assert whole.sha256 == cut.sha256 and whole.scale == cut.scale
+
+
+def losses(out):
+    events = EventAccumulator(str(out.with_name(out.name + ".training") / "tensorboard" / "unet"))
+    events.Reload()
+    assert "held out" in events.Tags()["images"]
+    return {name: [e.value for e in events.Scalars(name)] for name in ("loss", "held out")}
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_loss_and_the_weights_of_one(two_patients, tiny_bundle, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    launcher = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port]
+    for name, start in (("one", []), ("two", launcher)):
+        command = [sys.executable, *start, "-m", "resample_ct", "fine-tune"]
+        command += options(two_patients, tmp_path / name, "--init", tiny_bundle)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr[-2000:]
+    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+    assert len(one["loss"]) == 3
+    for name in one:
+        assert two[name] == pytest.approx(one[name], rel=1e-4)
+    states = [read_bundle(tmp_path / name).unet.state_dict() for name in ("one", "two")]
+    for name, weight in states[0].items():
+        # Stored in half precision.
+        torch.testing.assert_close(states[1][name], weight, atol=2e-3, rtol=2e-3)
+
+
+@pytest.mark.slow
+def test_fbp_unet_is_trained_and_says_what_for(two_patients, tmp_path):
+    out = tmp_path / "unet"
+    output = succeed("fbp-unet", *options(two_patients, out, "--angles", 12, "--sigma", 0.02, steps=2))
+    card, method = read_card(out, FBPUNetCard), read_fbp_unet(out)
+    assert (card.n_angles, card.sigma, method.n_angles, method.sigma) == (12, 0.02, 12, 0.02)
+    merit = card.training["merit_held_out"]
+    assert f"{merit:.2f} dB on the held-out slices" in output
+    further = tmp_path / "further"
+    succeed("fbp-unet", *options(two_patients, further, "--init", out, "--angles", 12, steps=1))
+    assert read_card(further, FBPUNetCard).unet == card.unet
+
+
+def test_a_better_network_has_a_higher_merit(real_slice):
+    task = FBPUNetTask.__new__(FBPUNetTask)
+    task.__init__(None, real_slice, 25, 0.01)
+
+    class Mix(torch.nn.Module):
+        def __init__(self, share):
+            super().__init__()
+            self.share = torch.nn.Parameter(torch.tensor(share))
+
+        def forward(self, fbp):
+            return self.share * real_slice + (1 - self.share) * fbp
+
+    with torch.no_grad():
+        merits = [task.validate(Mix(share)) for share in (0.0, 0.5, 0.9)]
+    assert merits == sorted(merits) and 20 < merits[0] < 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--hold-out", "C"], "--hold-out C: found patients A, B"),
+        (["--init", "nowhere"], "--init nowhere: no such file or folder, expected shipped"),
+        (["--accumulate", "3"], r"--batch 4: .* expected a multiple of 3"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(two_patients, tmp_path, tiny_bundle, arguments, message):
+    given = options(two_patients, tmp_path / "out")
+    if "--init" not in arguments:
+        given += ["--init", str(tiny_bundle)]
+    code, output = fine_tune(*given, *arguments)
+    assert code == 1 and re.search(message, output), output
+    assert not (tmp_path / "out").exists()
+
+
+def test_existing_output_is_left_alone(two_patients, tiny_bundle, tmp_path):
+    code, output = fine_tune(*options(two_patients, tmp_path, "--init", tiny_bundle))
+    assert code == 1 and f"--out {tmp_path}: exists" in output
     assert list(tmp_path.iterdir()) == []

@@ -37,3 +37,13 @@ def test_weights_are_the_shares_of_the_draws():
 def test_slice_of_no_weight_is_never_drawn():
     source = SliceSource([flat(0.2), flat(0.6)], torch.tensor([1.0, 0.0]))
     assert float(centres(source.draw(64, 64, seeded(0))).max()) < 0.25
+
+
+def test_share_of_schematic_slices_is_drawn_anew():
+    image = torch.full((1, 256, 256), 0.9)
+    source = SliceSource([{"image": image, "next": image}], torch.ones(1), anatomy=0.5)
+    first = source.draw(12, 256, seeded(0))
+    drawn = first.mean(dim=(1, 2, 3)) < 0.5
+    assert 2 <= int(drawn.sum()) <= 10
+    assert torch.equal(first, source.draw(12, 256, seeded(0)))
+    assert len({round(float(x), 6) for x in first[drawn].mean(dim=(1, 2, 3))}) == int(drawn.sum())

@@ -59,9 +59,9 @@ REFUSED = {
         put(NumberOfFrames=3),
         ("NumberOfFrames (0028,0008)", "3", "single-frame", "convert"),
     ),
-    "enhanced": (
+    "enhanced without its frames": (
         put(SOPClassUID=EnhancedCTImageStorage),
-        ("NumberOfFrames (0028,0008)", "multi-frame", "convert"),
+        ("PerFrameFunctionalGroupsSequence (5200,9230)", "0 items", "export"),
     ),
     "no slope": (drop("RescaleSlope"), ("RescaleSlope (0028,1053)", "nothing", "export")),
     "zero slope": (put(RescaleSlope=0), ("RescaleSlope (0028,1053)", "0", "other than 0", "export")),

@@ -13,7 +13,8 @@ from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.reconstruct import resample as module
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.resample import PRESETS, ReSample, ReSampleSettings, settings_from
+from resample_ct.reconstruct.resample import ReSample
+from resample_ct.reconstruct.resample_settings import PRESETS, ReSampleSettings, settings_from
 
 QUICK = ReSampleSettings(
     steps=4,
@@ -147,3 +148,22 @@ def test_settings_take_text_and_refuse_what_they_do_not_know():
     ):
         with pytest.raises(OptionError, match=told):
             settings_from("balanced", [text])
+
+
+def test_several_samples_are_averaged(tiny_prior, measurement):
+    settings = ReSampleSettings(
+        steps=2, start=200, skip=1, latent_iterations=0, final_latent_iterations=0, pixel_iterations=2
+    )
+    generators = method_generators(7, [0, 1])
+    apart = [ReSample(tiny_prior, settings)(measurement, generators) for _ in range(2)]
+    together = run(tiny_prior, measurement, replace(settings, samples=2), seed=7)
+    assert not torch.allclose(apart[0], apart[1], atol=1e-4)
+    torch.testing.assert_close(together, (apart[0] + apart[1]) / 2, atol=1e-5, rtol=1e-5)
+
+
+def test_start_encodes_the_estimate_that_was_given(tiny_prior, measurement):
+    settings = ReSampleSettings(steps=1, start=1, skip=1, latent_iterations=0, final_latent_iterations=0)
+    chosen = torch.full((2, 1, 256, 256), 0.4)
+    method = ReSample(tiny_prior, settings, lambda measurement, generators: chosen)
+    found = method(measurement, method_generators(0, [0, 1]))
+    assert not torch.allclose(found, run(tiny_prior, measurement, settings), atol=1e-3)

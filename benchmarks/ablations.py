@@ -1,0 +1,108 @@
+"""What each of ReSample's choices gives, on slices that nothing was trained on.
+
+    python benchmarks/ablations.py STUDIES [--rows PATTERN]
+
+Every row is a preset with some settings changed. Tune on validation patients only, never on the sample
+study. Prints mean PSNR and seconds a slice.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import click
+import torch
+
+from resample_ct.io.study import read_study
+from resample_ct.measure import method_generators
+from resample_ct.metrics import psnr
+from resample_ct.physics.backends import make_projector
+from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.prior.bundle import read_bundle
+from resample_ct.reconstruct.base import Measurement
+from resample_ct.reconstruct.classical import TV
+from resample_ct.reconstruct.fbp_unet import LearnedEstimate, read_fbp_unet
+from resample_ct.reconstruct.resample import ReSample
+from resample_ct.reconstruct.resample_settings import settings_from
+from resample_ct.slices import IMAGE_SIZE, network_slices
+
+ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("balanced", ()),
+    ("balanced", ("start_estimate=tv",)),
+    ("balanced", ("samples=1",)),
+    ("balanced", ("samples=4",)),
+    ("balanced", ("start=50",)),
+    ("balanced", ("start=100",)),
+    ("balanced", ("start=250",)),
+    ("balanced", ("steps=2",)),
+    ("balanced", ("steps=8",)),
+    ("balanced", ("gamma=1",)),
+    ("balanced", ("gamma=40",)),
+    ("balanced", ("remap=encode",)),
+    ("balanced", ("skip=2",)),
+    ("balanced", ("pixel_rule=ridge", "pixel_weight=0.05")),
+    ("balanced", ("pixel_iterations=15",)),
+    ("balanced", ("pixel_weight=0.3",)),
+    ("balanced", ("final_weight=0.3",)),
+    ("balanced", ("final_weight=0.7",)),
+    ("balanced", ("final_iterations=400",)),
+    ("balanced", ("final_rule=none",)),
+    ("balanced", ("final_latent_iterations=20", "latent_rate=0.02")),
+    ("balanced", ("latent_dps_scale=0.5",)),
+    ("balanced", ("variance_rule=code",)),
+    ("fast", ()),
+    ("fast", ("start_estimate=tv",)),
+    ("fast", ("steps=2",)),
+    ("fast", ("start=150",)),
+)
+
+
+def read_slices(studies: Path, prior_window: object) -> torch.Tensor:
+    """Every slice of every file or series below a folder, (N, 1, 256, 256)."""
+    found = []
+    for path in sorted(studies.rglob("*.dcm")):
+        found.append(network_slices(read_study(path).volume, prior_window)[0])  # type: ignore[arg-type]
+    return torch.cat(found)
+
+
+@click.command()
+@click.argument("studies", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--rows", default=".*", help="Only rows that match.")
+@click.option("--prior", type=click.Path(exists=True, path_type=Path), help="A bundle.")
+@click.option("--noise", default=0.01, show_default=True)
+def main(studies: tuple[Path, ...], rows: str, prior: Path | None, noise: float) -> None:
+    """Measure and print."""
+    model, network = read_bundle(prior), read_fbp_unet()
+    truth = torch.cat([read_slices(folder, model.window) for folder in studies])
+    operator = make_projector(ParallelBeam.uniform(IMAGE_SIZE, network.n_angles))
+    clean = operator(truth)
+    indices = range(len(truth))
+    y = clean + noise * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    measurement = Measurement(operator, y, torch.full((len(truth),), noise**2))
+
+    def show(name: str, image: torch.Tensor, began: float) -> None:
+        seconds = (time.perf_counter() - began) / len(truth)
+        value = float(psnr(image.clamp(0, 1), truth).mean())
+        print(f"| {name} | {value:.2f} | {seconds:.1f} |", flush=True)
+
+    print("| what | PSNR (dB) | s / slice |\n|---|---|---|")
+    cheap = {"TV": TV(), "FBP-UNet": network, "FBP-UNet, then PICCS": LearnedEstimate(network)}
+    for name, method in cheap.items():
+        if re.search(rows, name):
+            began = time.perf_counter()
+            show(name, method(measurement, method_generators(0, indices)), began)
+    for preset, changes in ROWS:
+        name = " ".join((preset, *changes))
+        if not re.search(rows, name):
+            continue
+        settings = settings_from(preset, changes)
+        estimate = TV() if settings.start_estimate == "tv" else LearnedEstimate(network)
+        began = time.perf_counter()
+        image = ReSample(model, settings, estimate)(measurement, method_generators(0, indices))
+        show(name, image, began)
+
+
+if __name__ == "__main__":
+    main()

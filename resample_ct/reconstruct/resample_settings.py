@@ -1,0 +1,163 @@
+"""ReSample's hyperparameters, each a named option, and the presets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from resample_ct.errors import OptionError
+from resample_ct.reconstruct.consistency import PixelRule
+
+
+@dataclass(frozen=True)
+class ReSampleSettings:
+    """Every hyperparameter, named as in the paper where the paper names it.
+
+    Attributes:
+        steps: T, the number of DDIM steps.
+        start: first time t; None starts from pure noise, a number from the noised encoding of a cheap
+            estimate.
+        start_estimate: "tv", or "fbp-unet" made consistent with the measurement; TV in its place where
+            FBP-UNet was not trained for such views and noise.
+        eta: stochasticity of the DDIM step.
+        skip: consistency at every `skip`-th step.
+        pixel_below: pixel optimisation for latent_below < t <= pixel_below; plain DDIM above it.
+        latent_below: latent optimisation for t <= latent_below.
+        gamma: scale of sigma_t^2 in stochastic resampling.
+        variance_rule: "paper" or "code", see `resample_variance`.
+        remap: "resample" (Prop. 2) or "encode" (Prop. 1, the ablation's baseline).
+        pixel_rule: how pixel optimisation solves, see `optimise_pixels`.
+        pixel_weight: its weight, or rate.
+        pixel_iterations: its iterations.
+        kappa: relaxation of the pseudo-inverse step.
+        latent_iterations: most iterations of one latent optimisation.
+        final_latent_iterations: the same for the one after the last step.
+        latent_rate: learning rate of the latent optimisation, in latent standard deviations.
+        tau: mean squared residual to stop at; None takes the measurement's noise variance.
+        latent_dps_scale: k of the Latent-DPS step k * abar_t (Table 9); 0 leaves it out.
+        samples: drawn from the posterior; their mean goes into the last pixel optimisation.
+        final_rule: a last pixel optimisation around D(z_0), so that what the decoder cannot express
+            is still taken from the measurement; None leaves it out, as the paper does.
+        final_weight: its weight.
+        final_iterations: its iterations.
+    """
+
+    steps: int = 1000
+    start: int | None = None
+    start_estimate: Literal["tv", "fbp-unet"] = "tv"
+    eta: float = 0.0
+    skip: int = 10
+    pixel_below: int = 750
+    latent_below: int = 300
+    gamma: float = 40.0
+    variance_rule: Literal["paper", "code"] = "paper"
+    remap: Literal["resample", "encode"] = "resample"
+    pixel_rule: PixelRule = "pseudo-inverse"
+    pixel_weight: float = 0.0
+    pixel_iterations: int = 50
+    kappa: float = 0.9
+    latent_iterations: int = 500
+    final_latent_iterations: int = 500
+    latent_rate: float = 5e-3
+    tau: float | None = None
+    latent_dps_scale: float = 0.0
+    samples: int = 1
+    final_rule: PixelRule | None = None
+    final_weight: float = 0.0
+    final_iterations: int = 50
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could use."""
+        for name in ("steps", "skip", "samples"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"{name}: found {getattr(self, name)}, expected 1 or more")
+        if self.latent_below > self.pixel_below:
+            raise OptionError(
+                f"latent_below: found {self.latent_below}, expected at most pixel_below = "
+                f"{self.pixel_below}"
+            )
+        for rule, weight in (
+            (self.pixel_rule, self.pixel_weight),
+            (self.final_rule, self.final_weight),
+        ):
+            if rule == "piccs" and not 0 < weight < 1:
+                raise OptionError(f"weight of piccs: found {weight}, expected a share within 0 and 1")
+
+
+PRESETS = {
+    "paper": ReSampleSettings(tau=1e-5),
+    # C.1: natural images. The pixel optimisation of a linear operator is by conjugate gradients here.
+    "natural": ReSampleSettings(
+        steps=500, pixel_below=666, latent_below=333, tau=1e-4, pixel_rule="ridge", pixel_weight=0.04
+    ),
+    # For any operator on a CPU: no start from TV, which is made for CT.
+    "general": ReSampleSettings(
+        steps=20,
+        skip=1,
+        latent_below=0,
+        gamma=4.0,
+        pixel_rule="ridge",
+        pixel_weight=0.04,
+        pixel_iterations=20,
+        final_latent_iterations=0,
+        final_rule="ridge",
+        final_weight=0.04,
+    ),
+    # Both measured on the held-out validation patients (docs/training.md): a start from FBP-UNet, a few
+    # steps, the measurement's say in every one and the last word.
+    "balanced": ReSampleSettings(
+        steps=4,
+        start=150,
+        start_estimate="fbp-unet",
+        samples=3,
+        skip=1,
+        latent_below=0,
+        gamma=4.0,
+        pixel_rule="piccs",
+        pixel_weight=0.5,
+        pixel_iterations=40,
+        final_latent_iterations=0,
+        final_rule="piccs",
+        final_weight=0.5,
+        final_iterations=200,
+    ),
+    "fast": ReSampleSettings(
+        steps=4,
+        start=100,
+        start_estimate="fbp-unet",
+        skip=1,
+        latent_below=0,
+        gamma=4.0,
+        pixel_rule="piccs",
+        pixel_weight=0.5,
+        pixel_iterations=15,
+        final_latent_iterations=0,
+        final_rule="piccs",
+        final_weight=0.5,
+        final_iterations=80,
+    ),
+}
+
+
+def settings_from(preset: str, overrides: Sequence[str] = ()) -> ReSampleSettings:
+    """A preset with `name=value` texts laid over it.
+
+    Raises OptionError for an unknown name or a value of the wrong type.
+
+    >>> settings_from("paper", ["gamma=4"]).gamma
+    4.0
+    """
+    values = asdict(PRESETS[preset])
+    for text in overrides:
+        name, equals, value = text.partition("=")
+        if not equals or name not in values:
+            raise OptionError(f"--set {text}: expected name=value, name one of {', '.join(values)}")
+        values[name] = None if value == "none" else value
+    try:
+        return TypeAdapter(ReSampleSettings).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise OptionError(f"--set {first['loc'][0]}={first['input']}: {first['msg']}") from None

@@ -1,0 +1,93 @@
+"""FBP-UNet, and the estimate that ReSample may start from."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from resample_ct.errors import PriorError
+from resample_ct.physics.backends import make_projector
+from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.prior.bundle import write_bundle
+from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
+from resample_ct.prior.residual_unet import ResidualUNetSettings
+from resample_ct.reconstruct.base import Measurement
+from resample_ct.reconstruct.classical import FBP, TV
+from resample_ct.reconstruct.fbp_unet import FBPUNet, LearnedEstimate, read_fbp_unet
+from resample_ct.units import Window
+
+SMALL = ResidualUNetSettings(features=(2, 2, 2, 2, 2), norm_groups=1)
+
+
+def measured(image, n_angles=25, sigma=0.01):
+    operator = make_projector(ParallelBeam.uniform(image.shape[-1], n_angles))
+    clean = operator(image)
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    return Measurement(operator, clean + sigma * noise, torch.full((len(image),), sigma**2))
+
+
+@pytest.fixture
+def method():
+    torch.manual_seed(0)
+    return FBPUNet(SMALL.build().eval(), 25, 0.01, Window(), "small", "0")
+
+
+def test_untouched_last_layer_leaves_the_fbp(real_slice, method):
+    """The network's output is added to the FBP."""
+    last = method.network.unet.final_conv
+    torch.nn.init.zeros_(last.weight)
+    torch.nn.init.zeros_(last.bias)
+    measurement = measured(real_slice)
+    assert torch.equal(method(measurement, []), FBP()(measurement, []))
+
+
+def test_slice_does_not_depend_on_its_batch(real_slice, method):
+    both = torch.cat([real_slice, real_slice.flip(-1)])
+    alone = method(measured(both[:1]), [])
+    torch.testing.assert_close(method(measured(both), [])[:1], alone, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("n_angles", "sigma", "fits"),
+    [(25, 0.01, True), (25, 0.019, True), (25, 0.021, False), (25, 0.004, False), (30, 0.01, False)],
+)
+def test_fits_what_it_was_trained_for(real_slice, method, n_angles, sigma, fits):
+    assert method.fits(measured(real_slice, n_angles, sigma)) is fits
+
+
+def test_estimate_is_consistent_with_the_measurement(real_slice, method):
+    measurement = measured(real_slice)
+    estimate = LearnedEstimate(method)(measurement, [])
+    before = measurement.residual(method(measurement, []))
+    assert float(measurement.residual(estimate)) < 0.05 * float(before)
+
+
+def test_estimate_is_tv_where_the_network_was_not_trained(real_slice, method):
+    measurement = measured(real_slice, n_angles=12)
+    assert torch.equal(LearnedEstimate(method)(measurement, []), TV()(measurement, []))
+
+
+def test_bundle_brings_back_what_it_was_trained_for(tmp_path):
+    torch.manual_seed(1)
+    network = SMALL.build()
+    card = FBPUNetCard(
+        name="mine",
+        description="d",
+        authors="a",
+        data_source="s",
+        licence="l",
+        unet=SMALL,
+        n_angles=12,
+        sigma=0.02,
+    )
+    write_bundle(tmp_path / "b", card, {"unet": network.state_dict()})
+    found = read_fbp_unet(tmp_path / "b")
+    assert (found.n_angles, found.sigma, found.name) == (12, 0.02, "mine")
+    x = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        torch.testing.assert_close(found.network(x), network.eval()(x))
+
+
+def test_prior_is_no_fbp_unet(tiny_bundle):
+    with pytest.raises(PriorError, match="kind is 'latent-prior', expected 'fbp-unet'"):
+        read_fbp_unet(tiny_bundle)
