@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.operator import LinearOperator
+from resample_ct.physics.spectrum import Spectrum
 
 finite = st.floats(-10, 10, allow_nan=False)
 
@@ -42,6 +43,30 @@ class Matrix(LinearOperator):
 
     def adjoint(self, y):
         return (y.flatten(1) @ self.matrix).reshape(-1, 1, *self.domain_shape)
+
+    def spectrum(self):
+        return MatrixSpectrum(self)
+
+
+class MatrixSpectrum(Spectrum):
+    """That of `Matrix`, by a dense decomposition."""
+
+    def __init__(self, operator: Matrix):
+        self.shape = operator.domain_shape
+        self.u, self.s, self.vh = torch.linalg.svd(operator.matrix, full_matrices=False)
+
+    @property
+    def singular_values(self):
+        return self.s
+
+    def measured(self, y):
+        return (y.flatten(1) @ self.u)[:, None]
+
+    def analyse(self, x):
+        return (x.flatten(1) @ self.vh.T)[:, None]
+
+    def synthesise(self, coefficients):
+        return (coefficients[:, 0] @ self.vh).reshape(-1, 1, *self.shape)
 
 
 def smooth_phantom(size: int) -> torch.Tensor:

@@ -10,6 +10,7 @@ import torch
 
 from resample_ct.errors import OptionError
 from resample_ct.physics.operator import LinearOperator, Operator
+from resample_ct.physics.spectrum import HasSpectrum, Spectrum
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,16 @@ class Measurement:
                 "--method resample, dps, latent-dps or latent-daps"
             )
         return self.operator
+
+    @property
+    def spectrum(self) -> Spectrum:
+        """A's singular values and vectors. Raises OptionError where they cannot be had."""
+        if not isinstance(self.operator, HasSpectrum):
+            raise OptionError(
+                f"operator {type(self.operator).__name__}: no singular value decomposition, which this "
+                "method needs; choose --method dds"
+            )
+        return self.operator.spectrum()
 
     def residual(self, image: torch.Tensor) -> torch.Tensor:
         """Mean squared data residual of each slice, shape (B,)."""

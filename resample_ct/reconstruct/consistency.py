@@ -7,9 +7,11 @@ from typing import Literal
 
 import torch
 
+from resample_ct.physics.operator import LinearOperator
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.solvers.cg import pseudo_inverse_step, regularised_data_consistency
+from resample_ct.solvers.norm import operator_norm
 from resample_ct.solvers.tv import piccs, weight_for_noise
 
 PixelRule = Literal["pseudo-inverse", "ridge", "piccs", "gradient"]
@@ -119,3 +121,24 @@ def guided_prediction(
         misfit = measurement.operator(prior.decode(clean)) - measurement.sinogram
         (gradient,) = torch.autograd.grad(misfit.flatten(1).norm(dim=1).sum(), z)
     return noise.detach(), clean.detach(), gradient
+
+
+def unit_gain(measurement: Measurement) -> float:
+    """1 / ||A||, so that step sizes that were published for operators of norm 1 hold for any.
+
+    A nonlinear operator counts as one of norm 1, as those on images in [0, 1] are about.
+    """
+    operator = measurement.operator
+    if isinstance(operator, LinearOperator):
+        return 1.0 / operator_norm(operator, measurement.sinogram)
+    return 1.0
+
+
+def in_network_range(measurement: Measurement) -> Measurement:
+    """What would have been measured of the image in [-1, 1], for methods that work there.
+
+    A (2 x - 1) = 2 A x - A 1, and the noise doubles.
+    """
+    operator, y = measurement.linear, measurement.sinogram
+    ones = operator(y.new_ones(1, operator.channels, *operator.domain_shape))
+    return Measurement(operator, 2 * y - ones, 4 * measurement.noise_variance)
