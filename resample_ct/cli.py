@@ -229,7 +229,7 @@ def reconstruct(
     Console(width=110).print(table)
     click.echo(f"{out}: dicom/, NIfTI, montage.png, metrics.json, run.json. Research only.")
     if target is not None:
-        files = sorted((out / "dicom").glob("*/*.dcm"))
+        files = sorted((out / "dicom").rglob("*.dcm"))
         dicomweb.store(target, files)
         click.echo(f"{target}: stored {len(files)} instances")
 

@@ -256,10 +256,10 @@ class Queue:
         with self._transaction() as connection:
             connection.execute("UPDATE result SET sent = ? WHERE sop_uid = ?", (time.time(), sop_uid))
 
-    def sent(self, number: int) -> None:
-        """The destination has every instance."""
+    def sent(self, number: int, note: str = "") -> None:
+        """The destination has every instance, but for what the note says that it does not take."""
         with self._transaction() as connection:
-            self._set(connection, number, "sent", "", 0, 0.0)
+            self._set(connection, number, "sent", note, 0, 0.0)
 
     # Failing
 
