@@ -51,6 +51,12 @@ _NOT_TAKEN_OVER = (
     "SpectroscopyData",
     "NumberOfFrames",
     "PlanarConfiguration",
+    # Of enhanced images alone, whose writer sets them anew.
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    "PixelPresentation",
+    "VolumetricProperties",
+    "VolumeBasedCalculationTechnique",
 )
 _SCANNER = (
     "Manufacturer",
@@ -223,6 +229,9 @@ def derived_header(
     for keyword in _MAY_BE_EMPTY:
         if keyword not in header:
             setattr(header, keyword, None if keyword in ("KVP", "SliceThickness") else "")
+    if not header.get("BodyPartExamined") and "Laterality" not in header:
+        # Type 2C of what may show one of a pair (PS3.3 C.7.3.1).
+        header.Laterality = ""
     if source is not None and all(source.get(keyword) for keyword in TO_REFER_TO):
         header.SourceImageSequence, header.ReferencedSeriesSequence = _references(source)
     header.ContributingEquipmentSequence = _equipment(header, derivation)

@@ -55,11 +55,20 @@ def required_numbers(file: SourceFile, header: Dataset, keyword: str, count: int
     return numbers
 
 
+def positive_number(header: Dataset, keyword: str) -> float | None:
+    """The size of a tag's one finite number, None where it holds 0 or anything else."""
+    try:
+        number = abs(float(header.get(keyword)))
+    except (TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) and number > 0 else None
+
+
 def whole_number(header: Dataset, keyword: str) -> int | None:
     """A tag's integer, None where it holds anything else."""
     try:
         return int(header.get(keyword))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

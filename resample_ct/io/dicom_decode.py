@@ -47,7 +47,10 @@ def decode(file: SourceFile, header: Dataset) -> SlicePixels:
     try:
         with disable_value_validation():
             stored = _stored_values(file)
-    except Exception as error:  # every codec raises its own kind
+    except BaseException as error:  # every codec raises its own kind
+        # The RLE codec's own panic is no Exception.
+        if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
+            raise
         raise StudyError(
             f"{file.name}: PixelData (7FE0,0010): cannot be decoded ({error}), expected "
             "complete pixels; copy the file again"

@@ -24,6 +24,7 @@ from resample_ct.io.dicom_checks import (
     check_image,
     check_same_geometry,
     check_spacing,
+    positive_number,
     required_numbers,
     whole_number,
 )
@@ -177,7 +178,7 @@ def _grid(instances: list[Instance]) -> tuple[Grid, list[int], list[str]]:
     )
     order = np.argsort(positions @ np.cross(row, column), kind="stable").tolist()
     spacing = required_numbers(first.file, first.header, "PixelSpacing", 2)
-    thickness = first.header.get("SpacingBetweenSlices") or first.header.get("SliceThickness")
+    steps = (positive_number(first.header, k) for k in ("SpacingBetweenSlices", "SliceThickness"))
     grid = Grid(
         positions=positions[order],
         row_direction=row,
@@ -185,7 +186,7 @@ def _grid(instances: list[Instance]) -> tuple[Grid, list[int], list[str]]:
         spacing_mm=(float(spacing[0]), float(spacing[1])),
         rows=int(first.header.Rows),
         columns=int(first.header.Columns),
-        thickness_mm=abs(float(thickness or 1.0)) or 1.0,
+        thickness_mm=next((step for step in steps if step), 1.0),
     )
     ordered = [instances[i] for i in order]
     return grid, order, check_spacing(grid, [(i.file, i.header) for i in ordered])
