@@ -18,12 +18,14 @@ from compvis_layout import (
     UNET,
     OriginalAutoencoder,
     original_unet,
+    reference_folder,
+    reference_io,
     small_state,
     tables,
 )
 
 from resample_ct.cli import main
-from resample_ct.prior.bundle import read_bundle, read_card
+from resample_ct.prior.bundle import read_bundle, read_card, read_networks
 from resample_ct.prior.card import LatentPriorCard
 
 
@@ -55,6 +57,26 @@ def test_bundle_predicts_what_the_original_does(state, checkpoint, tmp_path, raw
     with torch.no_grad():
         expected = original_unet(state, z, torch.tensor([500]), SMALL_HEAD_CHANNELS, raw)
         torch.testing.assert_close(prior.predict_noise(z, 500), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_bundle_of_the_reference_checkpoint_gives_the_originals_outputs(tmp_path, raw):
+    folder = reference_folder()
+    expected = reference_io(folder)
+    result = convert(folder / "tiny.ckpt", "--out", tmp_path / "b", *HEADS, *(["--raw"] if raw else []))
+    assert result.exit_code == 0, result.output
+    networks = read_networks(tmp_path / "b", read_card(tmp_path / "b", LatentPriorCard))
+    autoencoder = networks["autoencoder"]
+    with torch.no_grad():
+        found = {
+            "eps" if raw else "eps_ema": networks["unet"](expected["z"], expected["t"]),
+            "encode": autoencoder.encode(expected["x"])[0],
+            "decode_quantized": autoencoder.decode(expected["decode_in"], quantise=True),
+            "decode_unquantized": autoencoder.decode(expected["decode_in"], quantise=False),
+        }
+    for name, value in found.items():
+        largest = float(expected[name].abs().max())
+        torch.testing.assert_close(value, expected[name], atol=1e-5 * max(1.0, largest), rtol=0)
 
 
 def test_slice_is_repeated_for_three_channels_and_their_mean_taken(state, checkpoint, tmp_path):
