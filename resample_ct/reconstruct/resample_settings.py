@@ -77,9 +77,7 @@ class ReSampleSettings:
             if getattr(self, name) < 1:
                 raise OptionError(f"{name}: found {getattr(self, name)}, expected 1 or more")
         if self.rounds > 1 and self.start is None:
-            raise OptionError(
-                f"rounds: found {self.rounds} from pure noise, expected 1, or a `start`"
-            )
+            raise OptionError(f"rounds: found {self.rounds} from pure noise, expected 1, or a `start`")
         if self.latent_below > self.pixel_below:
             raise OptionError(
                 f"latent_below: found {self.latent_below}, expected at most pixel_below = "
