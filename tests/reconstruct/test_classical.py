@@ -19,7 +19,7 @@ from resample_ct.reconstruct.methods import (
     build_methods,
 )
 
-CLASSICAL = [name for name in METHODS if name not in NEEDS_PRIOR]
+CLASSICAL = [name for name in METHODS if name not in {*NEEDS_PRIOR, "fbp-unet"}]
 OPERATOR = SparseProjector(ParallelBeam.uniform(32, 24))
 TRUTH = torch.cat([smooth_phantom(32), shepp_like(32)])
 
