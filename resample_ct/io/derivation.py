@@ -185,9 +185,10 @@ def _taken_over(source: Dataset) -> Dataset:
     header = Dataset()
     for element in source:
         group = element.tag.group
-        # Group lengths, curves, overlays, pixels and signatures stay behind.
+        # Group lengths, curves, overlays, pixels and signatures stay behind; so does the file meta
+        # group, which is among these where a damaged preamble hides that it is one.
         stays = element.tag.element == 0 or group & 0xFF00 in (0x5000, 0x6000)
-        if not stays and group not in (0x7FE0, 0xFFFA):
+        if not stays and group not in (0x0000, 0x0002, 0x7FE0, 0xFFFA):
             header[element.tag] = copy.deepcopy(element)
     header.remove_private_tags()
     for keyword in _NOT_TAKEN_OVER:

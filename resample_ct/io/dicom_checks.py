@@ -31,6 +31,11 @@ def tag_name(keyword: str) -> str:
     return f"{keyword} ({number.group:04X},{number.element:04X})"
 
 
+def one_line(error: BaseException) -> str:
+    """What a library says, which may be a list, in one line."""
+    return " ".join(str(error).split())
+
+
 def refuse(file: SourceFile, keyword: str, found: Any, expected: str, remedy: str) -> StudyError:
     """The error that names file, tag, what was found, what was expected and what to do."""
     return StudyError(f"{file.name}: {tag_name(keyword)}: found {found}, expected {expected}; {remedy}")

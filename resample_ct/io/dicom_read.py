@@ -24,6 +24,7 @@ from resample_ct.io.dicom_checks import (
     check_image,
     check_same_geometry,
     check_spacing,
+    one_line,
     positive_number,
     required_numbers,
     whole_number,
@@ -56,7 +57,7 @@ def _header(file: SourceFile) -> Dataset | None:
     except Exception as error:  # pydicom raises whatever a damaged file leads it to
         if not marked:
             return None
-        raise _damaged(file, str(error)) from None
+        raise _damaged(file, one_line(error)) from None
     # Else every header would keep its whole file in memory.
     header.buffer = None
     return header if marked or "SOPClassUID" in header else None
