@@ -10,6 +10,7 @@ import click
 
 from resample_ct.convert_command import convert
 from resample_ct.errors import ResampleCTError
+from resample_ct.rebin_command import rebin
 
 _METHOD_NAMES = ("resample", "fbp", "cgls", "sirt", "tv", "fbp-unet")
 _COMPRESSIONS = ("rle", "jpeg-ls", "jpeg2000")
@@ -47,6 +48,7 @@ def main() -> None:
 
 
 main.add_command(convert)
+main.add_command(rebin)
 
 
 def _check_device(device: str) -> None:
