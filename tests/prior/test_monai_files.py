@@ -145,7 +145,7 @@ def test_monai_reconstructs_a_study(tiny_bundle, series, tmp_path, monkeypatch):
     workflow.run()
     workflow.finalize()
     run = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert run["prior"] == {"name": "tiny", "sha256": read_bundle(tiny_bundle).sha256}
+    assert run["models"]["prior"] == {"name": "tiny", "sha256": read_bundle(tiny_bundle).sha256}
     assert [r["slice"] for r in json.loads((tmp_path / "out" / "metrics.json").read_text())] == [1]
 
 
