@@ -32,7 +32,12 @@ SIZE = 32
 # pydicom warns of much that it reads all the same; a run shows no warnings.
 pytestmark = pytest.mark.filterwarnings("ignore")
 fuzz = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    database=None,
+    # The same few each time, so that a change is judged by what it changed; a long fuzz explores.
+    derandomize="RESAMPLE_CT_FUZZ" not in os.environ,
 )
 
 
