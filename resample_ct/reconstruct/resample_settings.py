@@ -114,10 +114,9 @@ PRESETS = {
     # steps, the measurement's say in every one and the last word.
     "balanced": ReSampleSettings(
         steps=4,
-        start=100,
+        start=150,
         start_estimate="fbp-unet",
-        rounds=2,
-        samples=2,
+        samples=3,
         skip=1,
         latent_below=0,
         gamma=4.0,
