@@ -33,6 +33,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("balanced", ("start_estimate=tv",)),
     ("balanced", ("samples=1",)),
     ("balanced", ("samples=4",)),
+    ("balanced", ("start=100", "rounds=2", "samples=2")),
     ("balanced", ("start=50",)),
     ("balanced", ("start=100",)),
     ("balanced", ("start=250",)),

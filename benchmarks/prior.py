@@ -1,6 +1,6 @@
 """What the prior itself can do: its autoencoder's ceiling, and slices that it makes up.
 
-    python benchmarks/prior.py [--prior BUNDLE] [--samples docs/samples.png]
+    python benchmarks/prior.py [--prior BUNDLE] [--samples docs/images/samples.png]
 
 Prints PSNR of D(E(x)) on the sample study, which nothing was trained on, and draws a grid of samples.
 """

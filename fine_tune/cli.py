@@ -70,7 +70,13 @@ _OPTIONS = (
         "--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True
     ),
     click.option("--ema", default=0.995, show_default=True, type=click.FloatRange(0, 1)),
-    click.option("--validate-every", default=100, show_default=True, type=click.IntRange(1)),
+    click.option(
+        "--validate-every",
+        default=100,
+        show_default=True,
+        type=click.IntRange(0),
+        help="Steps; 0 judges the network only once it is trained.",
+    ),
     click.option(
         "--patience",
         default=0,

@@ -162,13 +162,12 @@ def _refuse_small(path: Path, rows: int, columns: int) -> None:
         )
 
 
-def _slice_count(path: Path, header: Dataset) -> int:
+def _check_size(path: Path, header: Dataset) -> None:
     if "Rows" not in header or "Columns" not in header:
         raise StudyError(
             f"{path}: Rows (0028,0010): found nothing, expected the image's size; copy the file again"
         )
     _refuse_small(path, int(header.Rows), int(header.Columns))
-    return whole_number(header, "NumberOfFrames") or 1
 
 
 def _number(value: object) -> float:
@@ -180,7 +179,12 @@ def _number(value: object) -> float:
 
 def _dicom_series(found: dict[str, list[tuple[Path, Dataset]]]) -> Iterator[Series]:
     for uid, instances in found.items():
+        for path, header in instances:
+            _check_size(path, header)
         path, header = instances[0]
+        files = tuple(p for p, _ in instances)
+        # Only a reader knows which frames of a multi-frame file are slices.
+        multi = any((whole_number(h, "NumberOfFrames") or 1) > 1 for _, h in instances)
         patient = aapm.patient_name(header, path.parent)
         yield Series(
             patient=patient,
@@ -188,8 +192,8 @@ def _dicom_series(found: dict[str, list[tuple[Path, Dataset]]]) -> Iterator[Seri
             key=uid,
             kernel=str(header.get("ConvolutionKernel") or ""),
             thickness_mm=_number(header.get("SliceThickness")),
-            slices=sum(_slice_count(p, h) for p, h in instances),
-            files=tuple(p for p, _ in instances),
+            slices=len(read_study(list(files), uid)) if multi else len(files),
+            files=files,
         )
 
 

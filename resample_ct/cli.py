@@ -10,6 +10,7 @@ import click
 
 from resample_ct.convert_command import convert
 from resample_ct.errors import ResampleCTError
+from resample_ct.rebin_command import rebin
 
 _METHOD_NAMES = (
     "resample",
@@ -64,6 +65,7 @@ def main() -> None:
 
 
 main.add_command(convert)
+main.add_command(rebin)
 
 
 def _check_device(device: str) -> None:
@@ -255,7 +257,7 @@ def reconstruct(
     Console(width=110).print(table)
     click.echo(f"{out}: dicom/, NIfTI, montage.png, metrics.json, run.json. Research only.")
     if target is not None:
-        files = sorted((out / "dicom").glob("*/*.dcm"))
+        files = sorted((out / "dicom").rglob("*.dcm"))
         dicomweb.store(target, files)
         click.echo(f"{target}: stored {len(files)} instances")
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from resample_ct.io.study import read_study
 from resample_ct.physics.sinogram_file import read_sinogram
-from resample_ct.prior.bundle import read_bundle
+from resample_ct.prior.bundle import read_card, read_networks, weights_hash
+from resample_ct.prior.card import LatentPriorCard
+from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
 
 
 def describe(source: Path, series: str | None = None) -> dict[str, str]:
@@ -21,8 +23,7 @@ def describe(source: Path, series: str | None = None) -> dict[str, str]:
             "pixel (mm)": f"{sinogram.grid.spacing_mm[0]:g}",
         }
     if (source / "configs" / "metadata.json").is_file():
-        prior = read_bundle(source)
-        return {"kind": "prior", "name": prior.name, "sha256": prior.sha256}
+        return _describe_bundle(source)
     study = read_study(source, series)
     grid = study.grid
     gaps = grid.gaps_mm
@@ -35,4 +36,25 @@ def describe(source: Path, series: str | None = None) -> dict[str, str]:
         "pixel (mm)": f"{grid.spacing_mm[0]:g} x {grid.spacing_mm[1]:g}",
         "slice gap (mm)": f"{gaps.min():g} to {gaps.max():g}" if len(gaps) else "-",
         "notes": "; ".join(study.notes) or "-",
+    }
+
+
+def _describe_bundle(folder: Path) -> dict[str, str]:
+    card = read_card(folder, LatentPriorCard, FBPUNetCard)
+    # The card's hashes say nothing until the weights are found to have them.
+    read_networks(folder, card)
+    low, high = card.window_hu
+    spacing = "not recorded"
+    if card.spacing_mm is not None:
+        spacing = f"{card.spacing_mm[0]:g} to {card.spacing_mm[1]:g}"
+    return {
+        "kind": card.kind,
+        "name": card.name,
+        "description": card.description,
+        "HU window": f"{low:g} to {high:g}",
+        "slices": f"{card.image_size} x {card.image_size}",
+        "pixel trained on (mm)": spacing,
+        "data": card.data_source,
+        "licence": card.licence,
+        "sha256": weights_hash(card),
     }

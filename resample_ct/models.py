@@ -61,6 +61,10 @@ class Models:
             )
         return next(iter(windows), None)
 
+    def notes_on(self, image_size: int, spacing_mm: float) -> list[str]:
+        """What to know before they reconstruct slices of such pixels; PriorError for an unfit size."""
+        return [] if self.prior is None else self.prior.notes_on(image_size, spacing_mm)
+
     def options(self, job: Job) -> MethodOptions:
         """What the job's methods are built from."""
         return MethodOptions(

@@ -47,6 +47,7 @@ def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
     models = read_models(job)
     methods = build_methods(job.methods, models.options(job))
     problem = pose(job, models.window)
+    problem = problem.with_notes(models.notes_on(problem.geometry.image_size, problem.grid.spacing_mm[0]))
     partial = _open_partial(job, resume)
     files = BatchFiles(partial / "batches", len(problem.indices), job.batch)
     total = len(methods) * len(problem.indices)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -56,6 +56,10 @@ class Problem:
     window: Window
     noise: str
     load: Callable[[Sequence[int]], Batch]
+
+    def with_notes(self, notes: Sequence[str]) -> Problem:
+        """The same, with more for the user to read."""
+        return replace(self, study=replace(self.study, notes=(*self.study.notes, *notes)))
 
 
 def pose(job: Job, window: Window | None) -> Problem:

@@ -10,8 +10,11 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import os
 from pathlib import Path
 
+import numpy as np
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional as f
@@ -23,6 +26,20 @@ KEYS: dict[str, list[int]] = json.loads(
 )
 UNET, FIRST_STAGE = "model.diffusion_model.", "first_stage_model."
 SMALL_HEAD_CHANNELS = 16
+
+
+def reference_folder() -> Path:
+    """Where the reference checkpoint and what the original computes from it lie; skips without them."""
+    shared = Path(os.environ.get("RESAMPLE_CT_SHARED", Path(__file__).parents[2] / "shared"))
+    if not (shared / "compvis").is_dir():
+        pytest.skip(f"{shared}/compvis: the reference checkpoint is not here; the random one is tested")
+    return shared / "compvis"
+
+
+def reference_io(folder: Path) -> dict[str, torch.Tensor]:
+    """The original's inputs and outputs."""
+    with np.load(folder / "tiny-reference-io.npz") as arrays:
+        return {name: torch.from_numpy(arrays[name]) for name in arrays}
 
 
 def small_shape(name: str, shape: list[int]) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import nibabel as nib
@@ -202,3 +203,15 @@ def test_every_noise_model_runs(job, noise):
     pipeline.reconstruct(replace(job, noise=noise, slices="5", methods=("tv",)), resume=False)
     (record,) = json.loads((job.out / "metrics.json").read_text())
     assert record["psnr"] > 25
+
+
+def test_pixels_that_the_prior_never_saw_are_noted(job, tiny_bundle, tmp_path):
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    path = bundle / "configs" / "metadata.json"
+    content = json.loads(path.read_text())
+    content["resample_ct"]["spacing_mm"] = [0.2, 0.4]
+    path.write_text(json.dumps(content))
+    job = replace(job, methods=("resample",), prior=bundle, settings=QUICK, slices="3")
+    notes = pipeline.reconstruct(job, resume=False)
+    assert any("prior tiny was trained on pixels of 0.2 to 0.4 mm" in note for note in notes)
+    assert json.loads((job.out / "run.json").read_text())["notes"] == notes

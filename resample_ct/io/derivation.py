@@ -51,6 +51,12 @@ _NOT_TAKEN_OVER = (
     "SpectroscopyData",
     "NumberOfFrames",
     "PlanarConfiguration",
+    # Of enhanced images alone, whose writer sets them anew.
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    "PixelPresentation",
+    "VolumetricProperties",
+    "VolumeBasedCalculationTechnique",
 )
 _SCANNER = (
     "Manufacturer",
@@ -179,9 +185,10 @@ def _taken_over(source: Dataset) -> Dataset:
     header = Dataset()
     for element in source:
         group = element.tag.group
-        # Group lengths, curves, overlays, pixels and signatures stay behind.
+        # Group lengths, curves, overlays, pixels and signatures stay behind; so does the file meta
+        # group, which is among these where a damaged preamble hides that it is one.
         stays = element.tag.element == 0 or group & 0xFF00 in (0x5000, 0x6000)
-        if not stays and group not in (0x7FE0, 0xFFFA):
+        if not stays and group not in (0x0000, 0x0002, 0x7FE0, 0xFFFA):
             header[element.tag] = copy.deepcopy(element)
     header.remove_private_tags()
     for keyword in _NOT_TAKEN_OVER:
@@ -223,6 +230,9 @@ def derived_header(
     for keyword in _MAY_BE_EMPTY:
         if keyword not in header:
             setattr(header, keyword, None if keyword in ("KVP", "SliceThickness") else "")
+    if not header.get("BodyPartExamined") and "Laterality" not in header:
+        # Type 2C of what may show one of a pair (PS3.3 C.7.3.1).
+        header.Laterality = ""
     if source is not None and all(source.get(keyword) for keyword in TO_REFER_TO):
         header.SourceImageSequence, header.ReferencedSeriesSequence = _references(source)
     header.ContributingEquipmentSequence = _equipment(header, derivation)

@@ -31,6 +31,11 @@ def tag_name(keyword: str) -> str:
     return f"{keyword} ({number.group:04X},{number.element:04X})"
 
 
+def one_line(error: BaseException) -> str:
+    """What a library says, which may be a list, in one line."""
+    return " ".join(str(error).split())
+
+
 def refuse(file: SourceFile, keyword: str, found: Any, expected: str, remedy: str) -> StudyError:
     """The error that names file, tag, what was found, what was expected and what to do."""
     return StudyError(f"{file.name}: {tag_name(keyword)}: found {found}, expected {expected}; {remedy}")
@@ -55,11 +60,20 @@ def required_numbers(file: SourceFile, header: Dataset, keyword: str, count: int
     return numbers
 
 
+def positive_number(header: Dataset, keyword: str) -> float | None:
+    """The size of a tag's one finite number, None where it holds 0 or anything else."""
+    try:
+        number = abs(float(header.get(keyword)))
+    except (TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) and number > 0 else None
+
+
 def whole_number(header: Dataset, keyword: str) -> int | None:
     """A tag's integer, None where it holds anything else."""
     try:
         return int(header.get(keyword))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -10,7 +10,7 @@ from pydicom.pixels import pixel_array
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from resample_ct.errors import StudyError
-from resample_ct.io.dicom_checks import padding_range
+from resample_ct.io.dicom_checks import one_line, padding_range
 from resample_ct.io.sources import SourceFile
 from resample_ct.io.study import SlicePixels
 
@@ -47,9 +47,12 @@ def decode(file: SourceFile, header: Dataset) -> SlicePixels:
     try:
         with disable_value_validation():
             stored = _stored_values(file)
-    except Exception as error:  # every codec raises its own kind
+    except BaseException as error:  # every codec raises its own kind
+        # The RLE codec's own panic is no Exception.
+        if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
+            raise
         raise StudyError(
-            f"{file.name}: PixelData (7FE0,0010): cannot be decoded ({error}), expected "
+            f"{file.name}: PixelData (7FE0,0010): cannot be decoded ({one_line(error)}), expected "
             "complete pixels; copy the file again"
         ) from None
     slope, intercept = float(header.RescaleSlope), float(header.RescaleIntercept)

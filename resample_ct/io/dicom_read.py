@@ -24,6 +24,8 @@ from resample_ct.io.dicom_checks import (
     check_image,
     check_same_geometry,
     check_spacing,
+    one_line,
+    positive_number,
     required_numbers,
     whole_number,
 )
@@ -55,7 +57,7 @@ def _header(file: SourceFile) -> Dataset | None:
     except Exception as error:  # pydicom raises whatever a damaged file leads it to
         if not marked:
             return None
-        raise _damaged(file, str(error)) from None
+        raise _damaged(file, one_line(error)) from None
     # Else every header would keep its whole file in memory.
     header.buffer = None
     return header if marked or "SOPClassUID" in header else None
@@ -177,7 +179,7 @@ def _grid(instances: list[Instance]) -> tuple[Grid, list[int], list[str]]:
     )
     order = np.argsort(positions @ np.cross(row, column), kind="stable").tolist()
     spacing = required_numbers(first.file, first.header, "PixelSpacing", 2)
-    thickness = first.header.get("SpacingBetweenSlices") or first.header.get("SliceThickness")
+    steps = (positive_number(first.header, k) for k in ("SpacingBetweenSlices", "SliceThickness"))
     grid = Grid(
         positions=positions[order],
         row_direction=row,
@@ -185,7 +187,7 @@ def _grid(instances: list[Instance]) -> tuple[Grid, list[int], list[str]]:
         spacing_mm=(float(spacing[0]), float(spacing[1])),
         rows=int(first.header.Rows),
         columns=int(first.header.Columns),
-        thickness_mm=abs(float(thickness or 1.0)) or 1.0,
+        thickness_mm=next((step for step in steps if step), 1.0),
     )
     ordered = [instances[i] for i in order]
     return grid, order, check_spacing(grid, [(i.file, i.header) for i in ordered])

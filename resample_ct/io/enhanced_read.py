@@ -12,6 +12,9 @@ from resample_ct.io.sources import SourceFile
 
 # The functional groups whose attributes a single-frame CT image has in its header.
 _FLATTENED = (
+    # What conversion from single frames found no other group for.
+    "UnassignedSharedConvertedAttributesSequence",
+    "UnassignedPerFrameConvertedAttributesSequence",
     "PixelMeasuresSequence",
     "PlanePositionSequence",
     "PlaneOrientationSequence",

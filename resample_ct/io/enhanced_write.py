@@ -12,9 +12,8 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.uid import EnhancedCTImageStorage, generate_uid
 
-from resample_ct.io.datasets import dicom_code, item, without
+from resample_ct.io.datasets import dicom_code, item
 from resample_ct.io.derivation import Derivation, SeriesIdentity, derived_header
-from resample_ct.io.dicom_checks import ENHANCED_CT
 from resample_ct.io.dicom_pixels import set_geometry, set_pixels
 from resample_ct.io.study import Study
 from resample_ct.volume import Grid
@@ -38,6 +37,7 @@ _NOT_AT_TOP = (
     "ConvolutionKernel",
     "ReconstructionDiameter",
     "AcquisitionNumber",
+    "Laterality",
     "VOILUTFunction",
     "KVP",
     "FilterType",
@@ -54,7 +54,7 @@ _NOT_AT_TOP = (
     "ReconstructionAngle",
     "ReconstructionAlgorithm",
 )
-# Statements about the source's pixels, or about how it was converted.
+# Statements about the source's pixels.
 _LEFT_BEHIND = (
     "DerivationImageSequence",
     "CTImageFrameTypeSequence",
@@ -62,9 +62,6 @@ _LEFT_BEHIND = (
     "RealWorldValueMappingSequence",
     "FrameDisplayShutterSequence",
     "PixelIntensityRelationshipLUTSequence",
-    "ConversionSourceAttributesSequence",
-    "UnassignedSharedConvertedAttributesSequence",
-    "UnassignedPerFrameConvertedAttributesSequence",
     "FrameContentSequence",
 )
 _OF_THE_ACQUISITION = (
@@ -78,8 +75,11 @@ _IMAGE_TYPE = ["DERIVED", "PRIMARY", "VOLUME", "NONE"]
 
 
 def is_enhanced(study: Study) -> bool:
-    """Whether the study's slices are frames of Enhanced CT."""
-    return bool(study.headers) and study.headers[0].get("SOPClassUID") in ENHANCED_CT
+    """Whether the study's slices are frames of Enhanced CT.
+
+    What was converted from single frames lacks what Enhanced CT must hold, and becomes such again.
+    """
+    return bool(study.headers) and study.headers[0].get("SOPClassUID") == EnhancedCTImageStorage
 
 
 def _source_groups(source: Dataset) -> tuple[Dataset, Dataset]:
@@ -198,8 +198,7 @@ def _slice_headers(
     def make(bits: int | None) -> list[Dataset]:
         headers = []
         for index, hu in enumerate(slices):
-            source = without(study.headers[index], _FUNCTIONAL_GROUPS)
-            header = derived_header(source, identity, derivation, index + 1)
+            header = derived_header(study.headers[index], identity, derivation, index + 1)
             if bits is not None:
                 header.BitsStored, header.PixelRepresentation = bits, 1
             set_geometry(header, grid, index)

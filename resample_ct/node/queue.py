@@ -18,53 +18,9 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-STATES = ("received", "queued", "running", "reconstructed", "sending", "sent", "failed")
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS instance (
-    sop_uid TEXT PRIMARY KEY, series_uid TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS instance_of_series ON instance (series_uid);
-CREATE TABLE IF NOT EXISTS job (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, series_uid TEXT NOT NULL, state TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '',
-    not_before REAL NOT NULL DEFAULT 0, changed REAL NOT NULL
-);
-CREATE UNIQUE INDEX IF NOT EXISTS one_open ON job (series_uid) WHERE state IN ('received', 'queued');
-CREATE TABLE IF NOT EXISTS source (
-    job INTEGER NOT NULL, sop_uid TEXT NOT NULL, path TEXT NOT NULL, PRIMARY KEY (job, sop_uid)
-);
-CREATE TABLE IF NOT EXISTS result (
-    sop_uid TEXT PRIMARY KEY, job INTEGER NOT NULL, path TEXT NOT NULL, sent REAL
-);
-CREATE INDEX IF NOT EXISTS result_of_job ON result (job);
-"""
-
-
-@dataclass(frozen=True)
-class QueuedJob:
-    """A job as the queue has it; `attempts` are those that failed in its present state."""
-
-    number: int
-    series_uid: str
-    state: str
-    attempts: int
-    error: str
-    not_before: float
-    changed: float
-
-
-@dataclass(frozen=True)
-class JobRow:
-    """A line of the status table."""
-
-    job: QueuedJob
-    instances: int
-    results: int
-    sent: int
+from resample_ct.node.records import SCHEMA, JobRow, QueuedJob
 
 
 class Queue:
@@ -79,7 +35,7 @@ class Queue:
         if not read_only:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.executescript(_SCHEMA)
+            self._connection.executescript(SCHEMA)
 
     def close(self) -> None:
         """Close the file."""
@@ -256,10 +212,10 @@ class Queue:
         with self._transaction() as connection:
             connection.execute("UPDATE result SET sent = ? WHERE sop_uid = ?", (time.time(), sop_uid))
 
-    def sent(self, number: int) -> None:
-        """The destination has every instance."""
+    def sent(self, number: int, note: str = "") -> None:
+        """The destination has every instance, but for what the note says that it does not take."""
         with self._transaction() as connection:
-            self._set(connection, number, "sent", "", 0, 0.0)
+            self._set(connection, number, "sent", note, 0, 0.0)
 
     # Failing
 

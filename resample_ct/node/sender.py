@@ -11,14 +11,17 @@ from pathlib import Path
 from threading import Event
 
 import pydicom
-from pydicom.uid import UID, ImplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ImplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
 
+from resample_ct.io.dicom_checks import ENHANCED_CT
 from resample_ct.node.log import LOGGER
 from resample_ct.node.queue import Queue, QueuedJob
 from resample_ct.node.settings import NodeSettings
 
+# Without these there is no point; a report or a map that the destination does not take is left out.
+_SLICES = (CTImageStorage, *ENHANCED_CT)
 _DUPLICATE = 0x0111
 _LONGEST_WAIT_SECONDS = 600.0
 
@@ -61,19 +64,28 @@ class Sender:
 
     def _deliver(self, job: QueuedJob) -> None:
         unsent = self._queue.unsent(job.number)
+        left: set[str] = set()
         if unsent:
             association = self._associate([path for _, path in unsent])
+            accepted = {context.abstract_syntax for context in association.accepted_contexts}
             try:
                 for sop_uid, path in unsent:
                     if self._stop.is_set():
                         return
-                    _send(association, path)
-                    self._queue.confirmed(sop_uid)
+                    kind = UID(_kind(path)[0])
+                    if kind in accepted:
+                        _send(association, path)
+                        self._queue.confirmed(sop_uid)
+                    elif kind in _SLICES:
+                        raise _NeverError(f"{self._settings.forward.aet} accepts no {kind.name}")
+                    else:
+                        left.add(kind.name)
             finally:
                 if association.is_established:
                     association.release()
-        self._queue.sent(job.number)
-        LOGGER.info("job %d: sent to %s", job.number, self._settings.forward.aet)
+        note = f"{self._settings.forward.aet} accepts no {', '.join(sorted(left))}" if left else ""
+        self._queue.sent(job.number, note)
+        LOGGER.info("job %d: sent to %s %s", job.number, self._settings.forward.aet, note)
 
     def _associate(self, paths: list[Path]) -> Association:
         peer, limits = self._settings.forward, self._settings.limits
@@ -91,7 +103,7 @@ class Sender:
         if association.is_established:
             return association
         if association.rejected_contexts:
-            raise _NeverError(f"{peer.aet} accepts no SOP class of the result")
+            raise _NeverError(f"{peer.aet} accepts no kind of instance of the result")
         reason = "refused the association" if association.is_rejected else "cannot be reached"
         raise _NotNowError(f"{peer.aet} at {peer.host}:{peer.port} {reason}")
 

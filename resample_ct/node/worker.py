@@ -29,7 +29,7 @@ from resample_ct.node.settings import NodeSettings
 _MOST_CRASHES = 3
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 5.0
-_COMMAND = (sys.executable, "-c", "from resample_ct.cli import main; main()", "reconstruct")
+_COMMAND = (sys.executable, "-m", "resample_ct", "reconstruct")
 
 
 class Worker:
@@ -100,7 +100,7 @@ class Worker:
 
     def _finish(self, job: QueuedJob, path: Path) -> None:
         results = []
-        for file in sorted((path / "out" / "dicom").glob("*/*.dcm")):
+        for file in sorted((path / "out" / "dicom").rglob("*.dcm")):
             sync(file)
             header = pydicom.dcmread(file, specific_tags=["SOPInstanceUID"], stop_before_pixels=True)
             results.append((str(header.SOPInstanceUID), file))

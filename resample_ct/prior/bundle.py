@@ -82,8 +82,8 @@ def write_bundle(folder: Path, card: BundleCard, weights: Mapping[str, State]) -
     partial.rename(folder)
 
 
-def read_card(folder: Path, kind: type[Card]) -> Card:
-    """What a bundle says of itself, checked; its weights are not read.
+def read_card(folder: Path, *kinds: type[Card]) -> Card:
+    """What a bundle of one of some kinds says of itself, checked; its weights are not read.
 
     Raises PriorError for a folder that is no bundle, one of another kind or format, or damaged metadata.
     """
@@ -108,13 +108,15 @@ def read_card(folder: Path, kind: type[Card]) -> Card:
             f"{path}: bundle_format is {section.get('bundle_format')!r}, expected {FORMAT_VERSION}; use "
             "the release of resample-ct that wrote it, or fine-tune again with this one"
         )
-    expected = kind.model_fields["kind"].default
-    if section.get("kind") != expected:
+    known = {kind.model_fields["kind"].default: kind for kind in kinds}
+    found = section.get("kind")
+    if not isinstance(found, str) or found not in known:
         raise PriorError(
-            f"{path}: kind is {section.get('kind')!r}, expected {expected!r}; name a bundle of that kind"
+            f"{path}: kind is {found!r}, expected {' or '.join(map(repr, known))}; name a bundle of that "
+            "kind"
         )
     try:
-        return kind.model_validate(card_fields(content))
+        return known[found].model_validate(card_fields(content))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or SECTION

@@ -47,9 +47,17 @@ class ReSample:
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
         with torch.no_grad():
-            start = self._start(measurement, generators)
-            drawn = [self._sample(measurement, start, generators) for _ in range(self.settings.samples)]
-            return self._finish(measurement, torch.stack(drawn).mean(dim=0))
+            image = None
+            if self.settings.start is not None:
+                image = self.estimate(measurement, generators)
+            for _ in range(self.settings.rounds):
+                start = None if image is None else self.prior.encode(image.clamp(0.0, 1.0))
+                drawn = [
+                    self._sample(measurement, start, generators) for _ in range(self.settings.samples)
+                ]
+                image = self._finish(measurement, torch.stack(drawn).mean(dim=0))
+            assert image is not None
+            return image
 
     def _sample(
         self,
@@ -87,14 +95,6 @@ class ReSample:
                 z = stochastic_resample(consistent, unconditional, a_next, spread, generators)
         z = optimise_latent(self.prior, measurement, z, tau, s.final_latent_iterations, s.latent_rate)
         return self.prior.decode(z)
-
-    def _start(
-        self, measurement: Measurement, generators: Sequence[torch.Generator]
-    ) -> torch.Tensor | None:
-        """The encoding of a cheap estimate, None for a start from pure noise."""
-        if self.settings.start is None:
-            return None
-        return self.prior.encode(self.estimate(measurement, generators).clamp(0.0, 1.0))
 
     def _initial(
         self,

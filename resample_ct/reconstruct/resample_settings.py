@@ -38,7 +38,8 @@ class ReSampleSettings:
         latent_rate: learning rate of the latent optimisation, in latent standard deviations.
         tau: mean squared residual to stop at; None takes the measurement's noise variance.
         latent_dps_scale: k of the Latent-DPS step k * abar_t (Table 9); 0 leaves it out.
-        samples: drawn from the posterior; their mean goes into the last pixel optimisation.
+        rounds: of the whole; each after the first starts from the result before. Needs `start`.
+        samples: drawn from the posterior in each round; their mean goes into the last pixel optimisation.
         final_rule: a last pixel optimisation around D(z_0), so that what the decoder cannot express
             is still taken from the measurement; None leaves it out, as the paper does.
         final_weight: its weight.
@@ -64,6 +65,7 @@ class ReSampleSettings:
     latent_rate: float = 5e-3
     tau: float | None = None
     latent_dps_scale: float = 0.0
+    rounds: int = 1
     samples: int = 1
     final_rule: PixelRule | None = None
     final_weight: float = 0.0
@@ -71,9 +73,11 @@ class ReSampleSettings:
 
     def __post_init__(self) -> None:
         """Refuse values that no run could use."""
-        for name in ("steps", "skip", "samples"):
+        for name in ("steps", "skip", "rounds", "samples"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name}: found {getattr(self, name)}, expected 1 or more")
+        if self.rounds > 1 and self.start is None:
+            raise OptionError(f"rounds: found {self.rounds} from pure noise, expected 1, or a `start`")
         if self.latent_below > self.pixel_below:
             raise OptionError(
                 f"latent_below: found {self.latent_below}, expected at most pixel_below = "

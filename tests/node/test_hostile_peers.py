@@ -20,7 +20,7 @@ def node(tmp_path_factory):
     process = NodeProcess(
         tmp_path_factory.mktemp("node") / "state",
         "PACS@127.0.0.1:1",
-        *("--timeout", "2", "--quiet-seconds", "9999", "--min-free-mb", "0", "--max-associations", "3"),
+        *("--timeout", "2", "--quiet-seconds", "9999", "--min-free-mb", "0", "--max-associations", "8"),
     )
     yield process
     process.kill()
@@ -96,7 +96,7 @@ def test_an_association_that_falls_silent_is_aborted(node):
 
 
 def test_more_associations_than_allowed_are_refused_and_free_up_again(node, small):
-    held = wait_for(lambda: hold(node, 3), 30)
+    held = wait_for(lambda: hold(node, 8), 30)
     assert associate(node.port).is_rejected
     for association in held:
         association.release()

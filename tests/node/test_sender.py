@@ -7,7 +7,12 @@ from threading import Event
 
 import pytest
 from peers import Pacs
-from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, ImplicitVRLittleEndian
+from pydicom.uid import (
+    CTImageStorage,
+    EncapsulatedPDFStorage,
+    EnhancedCTImageStorage,
+    ImplicitVRLittleEndian,
+)
 
 from resample_ct.node.sender import Sender
 from resample_ct.node.settings import Peer
@@ -104,7 +109,39 @@ def test_a_destination_that_takes_no_ct_ends_the_job(settings, queue, results):
     forward = Peer("PACS", "127.0.0.1", other.port)
     Sender(replace(settings, forward=forward), queue, Event()).step()
     other.stop()
-    assert job(queue).state == "failed" and "SOP class" in job(queue).error
+    assert job(queue).state == "failed" and "accepts no kind" in job(queue).error
+
+
+def test_a_report_that_the_destination_does_not_take_is_left_out_and_named(
+    settings, queue, pacs, small, tmp_path
+):
+    slice_, report = small(2)
+    report.SOPClassUID = report.file_meta.MediaStorageSOPClassUID = EncapsulatedPDFStorage
+    found = []
+    for dataset in (report, slice_):
+        path = tmp_path / f"{dataset.SOPInstanceUID}.dcm"
+        dataset.save_as(path)
+        found.append((str(dataset.SOPInstanceUID), path))
+    queue.add("1.2.3", "1.2", path, "digest")
+    queue.queue_quiet(0)
+    queue.reconstructed(queue.start_next().number, found)
+    Sender(settings, queue, Event()).step()
+    assert set(pacs.objects) == {str(slice_.SOPInstanceUID)}
+    assert job(queue).state == "sent" and job(queue).error == "PACS accepts no Encapsulated PDF Storage"
+
+
+def test_slices_are_never_left_out(settings, queue, results, small, tmp_path):
+    only_reports = Pacs(contexts=(EncapsulatedPDFStorage,))
+    (report,) = small(1)
+    report.SOPClassUID = report.file_meta.MediaStorageSOPClassUID = EncapsulatedPDFStorage
+    report.save_as(tmp_path / "report.dcm")
+    queue._connection.execute(
+        "INSERT INTO result VALUES (?, 1, ?, NULL)", (report.SOPInstanceUID, str(tmp_path / "report.dcm"))
+    )
+    forward = Peer("PACS", "127.0.0.1", only_reports.port)
+    Sender(replace(settings, forward=forward), queue, Event()).step()
+    only_reports.stop()
+    assert job(queue).state == "failed" and "accepts no CT Image Storage" in job(queue).error
 
 
 def test_a_destination_of_implicit_vr_alone_gets_converted_instances(settings, queue, results, pacs):

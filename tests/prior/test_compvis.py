@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 from compvis_layout import (
@@ -15,6 +11,8 @@ from compvis_layout import (
     UNET,
     OriginalAutoencoder,
     original_unet,
+    reference_folder,
+    reference_io,
     small_state,
     tables,
 )
@@ -25,7 +23,6 @@ from resample_ct.prior.checkpoint import load_state_dict
 from resample_ct.prior.compvis import convert_state_dict, split_heads
 from resample_ct.prior.networks import UNetSettings, VQAutoencoderSettings
 
-SHARED = Path(os.environ.get("RESAMPLE_CT_SHARED", Path(__file__).parents[3] / "shared")) / "compvis"
 # Of float32; the original's own rounding is 5e-6 of its largest value.
 TOLERANCE = 1e-5
 
@@ -112,11 +109,8 @@ def test_gradient_through_the_unet_is_the_originals(small, inputs):
 @pytest.fixture(scope="module")
 def tiny():
     """The reference checkpoint and what the original code computes from it."""
-    if not SHARED.is_dir():
-        pytest.skip(f"{SHARED}: the reference checkpoint is not here; the random one was tested")
-    state = {k: v.float() for k, v in load_state_dict(SHARED / "tiny.ckpt").items()}
-    with np.load(SHARED / "tiny-reference-io.npz") as arrays:
-        return state, {name: torch.from_numpy(arrays[name]) for name in arrays}
+    folder = reference_folder()
+    return {k: v.float() for k, v in load_state_dict(folder / "tiny.ckpt").items()}, reference_io(folder)
 
 
 def tiny_outputs(networks, expected):

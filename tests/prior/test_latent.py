@@ -8,7 +8,8 @@ import pytest
 import torch
 from laws import assert_batch_is_loop
 
-from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
+from resample_ct.errors import PriorError
+from resample_ct.prior.networks import AutoencoderSettings, UNetSettings, VQAutoencoderSettings
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +73,45 @@ def test_settings_rebuild_networks_of_the_same_weights():
         UNetSettings((8,) * 4, head_channels=8, norm_groups=4),
     ):
         settings.build().load_state_dict(settings.build().state_dict())
+
+
+@pytest.fixture
+def colour_prior(tiny_prior):
+    """Three image channels and a codebook."""
+    torch.manual_seed(0)
+    settings = VQAutoencoderSettings(channels=(8, 8, 8), codes=16, num_res_blocks=1, norm_groups=4)
+    autoencoder = settings.build().eval().requires_grad_(False)
+    autoencoder.codebook.normal_()
+    return replace(tiny_prior, autoencoder=autoencoder, image_channels=3)
+
+
+def test_colour_model_sees_the_slice_in_each_channel_and_gives_their_mean(colour_prior):
+    image = torch.rand(2, 1, 32, 32)
+    latent = colour_prior.encode(image)
+    expected = colour_prior.autoencoder.encode((2 * image - 1).repeat(1, 3, 1, 1))[0]
+    torch.testing.assert_close(latent, expected)
+    decoded = (colour_prior.autoencoder.decode(latent).mean(dim=1, keepdim=True) + 1) / 2
+    torch.testing.assert_close(colour_prior.decode(latent), decoded)
+
+
+def test_decoder_quantises_only_where_it_is_asked_to(colour_prior):
+    latent = torch.randn(1, 3, 8, 8)
+    codes = colour_prior.autoencoder.quantise(latent).latent
+    smooth = replace(colour_prior, quantise=False)
+    torch.testing.assert_close(colour_prior.decode(latent), smooth.decode(codes))
+    assert not torch.allclose(colour_prior.decode(latent), smooth.decode(latent))
+
+
+def test_slices_of_another_size_are_refused(tiny_prior):
+    with pytest.raises(PriorError, match=r"prior tiny: trained on 256 x 256 slices, expected 512 x 512"):
+        tiny_prior.notes_on(512, 1.0)
+
+
+@pytest.mark.parametrize(
+    "spacing, noted", [(0.5, True), (0.8, False), (1.5, False), (2.6, False), (3.0, True)]
+)
+def test_pixels_far_from_those_trained_on_are_noted(tiny_prior, spacing, noted):
+    notes = replace(tiny_prior, spacing_mm=(1.0, 2.0)).notes_on(256, spacing)
+    assert bool(notes) == noted
+    assert all("trained on pixels of 1 to 2 mm" in note for note in notes)
+    assert tiny_prior.notes_on(256, spacing) == []

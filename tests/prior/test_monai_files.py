@@ -15,7 +15,7 @@ from resample_ct.prior.bundle import DEFAULT_BUNDLE, half_precision, read_bundle
 from resample_ct.prior.card import LatentPriorCard
 from resample_ct.prior.monai_files import card_fields, definitions, metadata
 from resample_ct.prior.networks import UNetSettings, VQAutoencoderSettings
-from resample_ct.reconstruct.resample import settings_from
+from resample_ct.reconstruct.resample_settings import settings_from
 
 # Of Project-MONAI's meta_schema_20240725.json; the shipped metadata passed `verify_metadata` against it.
 REQUIRED = {
@@ -145,7 +145,7 @@ def test_monai_reconstructs_a_study(tiny_bundle, series, tmp_path, monkeypatch):
     workflow.run()
     workflow.finalize()
     run = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert run["prior"] == {"name": "tiny", "sha256": read_bundle(tiny_bundle).sha256}
+    assert run["models"]["prior"] == {"name": "tiny", "sha256": read_bundle(tiny_bundle).sha256}
     assert [r["slice"] for r in json.loads((tmp_path / "out" / "metrics.json").read_text())] == [1]
 
 

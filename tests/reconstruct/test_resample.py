@@ -167,3 +167,18 @@ def test_start_encodes_the_estimate_that_was_given(tiny_prior, measurement):
     method = ReSample(tiny_prior, settings, lambda measurement, generators: chosen)
     found = method(measurement, method_generators(0, [0, 1]))
     assert not torch.allclose(found, run(tiny_prior, measurement, settings), atol=1e-3)
+
+
+def test_second_round_starts_from_the_first_ones_result(tiny_prior, measurement):
+    settings = ReSampleSettings(
+        steps=2, start=200, skip=1, latent_iterations=0, final_latent_iterations=0, pixel_iterations=2
+    )
+    generators = method_generators(7, [0, 1])
+    first = ReSample(tiny_prior, settings)(measurement, generators)
+    second = ReSample(tiny_prior, settings, lambda measurement, generators: first)(
+        measurement, generators
+    )
+    both = run(tiny_prior, measurement, replace(settings, rounds=2), seed=7)
+    torch.testing.assert_close(both, second, atol=1e-5, rtol=1e-5)
+    with pytest.raises(OptionError, match="rounds: found 2 from pure noise"):
+        replace(settings, rounds=2, start=None)

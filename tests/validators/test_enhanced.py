@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+
 import judges
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 from enhanced import enhanced_ct
+from study_cases import legacy_converted
 
 from resample_ct.io.derivation import Derivation
 from resample_ct.io.dicom_write import write_series
 from resample_ct.io.nifti import write_nifti
+from resample_ct.io.parametric_map import write_spread_series
 from resample_ct.io.study import read_study
 from resample_ct.volume import Volume, reduce_in_plane
 
@@ -69,3 +74,45 @@ def test_simpleitk_reads_the_same_hu_and_place(pair):
         np.testing.assert_allclose(
             image.TransformIndexToPhysicalPoint((column, row, index)), place, atol=1e-3
         )
+
+
+@pytest.fixture
+def legacy(sample_series, tmp_path):
+    """A Legacy Converted Enhanced CT of three real slices."""
+    folder = tmp_path / "legacy"
+    folder.mkdir()
+    for path in sorted(sample_series.glob("*.dcm"))[:3]:
+        shutil.copy(path, folder)
+    legacy_converted(folder)
+    return folder / "legacy.dcm"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:highdicom")
+@pytest.mark.parametrize("form", ["reconstruction", "spread"])
+def test_what_was_converted_becomes_single_frames_without_an_error(legacy, sample_series, tmp_path, form):
+    study = read_study(legacy)
+    derivation = Derivation("ReSample", 25, "", "0.1.0")
+    if form == "reconstruction":
+        write_series(study, study.volume.hu, study.grid, tmp_path / "out", derivation)
+    else:
+        zeros = np.zeros_like(study.volume.hu)
+        write_spread_series(study, study.grid, zeros, tmp_path / "out", derivation)
+    paths = list((tmp_path / "out").iterdir())
+    assert all(judges.errors(path) == set() for path in paths)
+    # What conversion had put away comes back: each slice's own tube current.
+    before = [pydicom.dcmread(path) for path in sorted(sample_series.glob("*.dcm"))[:3]]
+    kept, original = (
+        {(float(d.ImagePositionPatient[2]), int(d.XRayTubeCurrent)) for d in slices}
+        for slices in (map(pydicom.dcmread, paths), before)
+    )
+    assert kept == original
+
+
+def test_the_spread_of_an_enhanced_ct_is_a_series_of_single_frames(pair, tmp_path):
+    source, _, _ = pair
+    study = read_study(source)
+    zeros = np.zeros_like(study.volume.hu)
+    write_spread_series(study, study.grid, zeros, tmp_path / "out", Derivation("TV", 25, "", "0"))
+    for path in (tmp_path / "out").iterdir():
+        assert judges.errors(path) == set()
+        assert "PerFrameFunctionalGroupsSequence" not in pydicom.dcmread(path)
