@@ -116,8 +116,8 @@ def norm(a: torch.Tensor) -> float:
 def random_pair(operator, batch: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Normal x and y for A."""
     generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(batch, 1, *operator.domain_shape, generator=generator)
-    return x, torch.randn(batch, 1, *operator.range_shape, generator=generator)
+    x = torch.randn(batch, operator.channels, *operator.domain_shape, generator=generator)
+    return x, torch.randn(batch, operator.channels, *operator.range_shape, generator=generator)
 
 
 def assert_adjoint(operator, batch: int, seed: int, relative: float = 1e-5) -> None:

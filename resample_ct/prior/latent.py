@@ -59,13 +59,17 @@ class LatentPrior:
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """D(z): scaled latent to image; not clipped, so that gradients flow everywhere."""
+        return self.decode_channels(latent).mean(dim=1, keepdim=True)
+
+    def decode_channels(self, latent: torch.Tensor) -> torch.Tensor:
+        """D(z) before its channels are averaged, (B, image_channels, H, W)."""
         latent = latent * self.scale
         channels: torch.Tensor
         if isinstance(self.autoencoder, VQAutoencoder):
             channels = self.autoencoder.decode(latent, self.quantise)
         else:
             channels = self.autoencoder.decode(latent)
-        return from_network(channels.mean(dim=1, keepdim=True))
+        return from_network(channels)
 
     def predict_noise(self, latent: torch.Tensor, t: int) -> torch.Tensor:
         """eps_theta(z_t, t)."""
