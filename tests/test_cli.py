@@ -10,6 +10,7 @@ import pytest
 
 from resample_ct import cli
 from resample_ct.io.dicom_file import COMPRESSIONS
+from resample_ct.operators.tasks import TASKS
 from resample_ct.reconstruct.methods import METHODS
 from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.solvers.fbp import frequency_response
@@ -45,6 +46,8 @@ def test_options_name_what_the_code_knows():
     assert set(choices["methods"]) == set(METHODS)
     assert set(choices["preset"]) == set(PRESETS)
     assert set(choices["compress"]) == set(COMPRESSIONS)
+    tasks = next(option for option in cli.restore.params if option.name == "task")
+    assert set(tasks.type.choices) == set(TASKS)
     for name in choices["fbp_filter"]:
         frequency_response(64, name)
 
