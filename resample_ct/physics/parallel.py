@@ -5,31 +5,15 @@ The transpose is the exact adjoint by construction.
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
 
-import numpy as np
 import torch
 from scipy import sparse
 
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.projector import Projector
 from resample_ct.physics.radon_spectrum import RadonSpectrum, radon_spectrum
-from resample_ct.physics.system_matrix import system_matrix
-
-
-def _to_torch(matrix: sparse.csr_array, device: str) -> torch.Tensor:
-    with warnings.catch_warnings():
-        # torch calls its CSR support a beta at first use; the law tests hold it to account.
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr.astype(np.int32)),
-            torch.from_numpy(matrix.indices.astype(np.int32)),
-            torch.from_numpy(matrix.data),
-            size=matrix.shape,
-            check_invariants=True,
-            device=device,
-        )
+from resample_ct.physics.system_matrix import system_matrix, to_torch
 
 
 class SparseProjector(Projector):
@@ -40,8 +24,8 @@ class SparseProjector(Projector):
         super().__init__(geometry)
         self._device = device
         matrix = system_matrix(geometry)
-        self._matrix = _to_torch(matrix, device)
-        self._transpose = _to_torch(sparse.csr_array(matrix.T), device)
+        self._matrix = to_torch(matrix, device)
+        self._transpose = to_torch(sparse.csr_array(matrix.T), device)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """See `LinearOperator`."""

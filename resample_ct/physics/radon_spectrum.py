@@ -20,7 +20,7 @@ from scipy import linalg, sparse
 from resample_ct.errors import OptionError
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.spectrum import Spectrum
-from resample_ct.physics.system_matrix import system_matrix
+from resample_ct.physics.system_matrix import system_matrix, to_torch
 
 # Directions below are lost in single precision, and in noise long before.
 _SMALLEST = 1e-4
@@ -100,14 +100,16 @@ class RadonSpectrum(Spectrum):
             kept = value > cutoff
             self._left.append(
                 (
-                    _to_torch(basis, device),
+                    to_torch(basis, device),
+                    to_torch(sparse.csr_array(basis.T), device),
                     torch.from_numpy(vectors[:, kept]).float().to(device),
                 )
             )
         self._values = (
             torch.from_numpy(np.concatenate([v[v > cutoff] for v in values])).float().to(device)
         )
-        self._matrix = _to_torch(matrix, device)
+        self._matrix = to_torch(matrix, device)
+        self._transpose = to_torch(sparse.csr_array(matrix.T), device)
 
     @property
     def singular_values(self) -> torch.Tensor:
@@ -116,35 +118,26 @@ class RadonSpectrum(Spectrum):
 
     def measured(self, y: torch.Tensor) -> torch.Tensor:
         """See `Spectrum`."""
-        columns = y.reshape(len(y), -1).T
-        parts = [vectors.T @ (basis.T @ columns) for basis, vectors in self._left]
+        columns = y.reshape(len(y), -1).T.contiguous()
+        parts = [vectors.T @ (transpose @ columns) for _, transpose, vectors in self._left]
         return torch.cat(parts).T[:, None]
 
     def analyse(self, x: torch.Tensor) -> torch.Tensor:
         """See `Spectrum`."""
-        sinogram = (self._matrix @ x.reshape(len(x), -1).T).T
+        sinogram = (self._matrix @ x.reshape(len(x), -1).T.contiguous()).T
         return self.measured(sinogram) / self._values
 
     def synthesise(self, coefficients: torch.Tensor) -> torch.Tensor:
         """See `Spectrum`."""
         scaled = (coefficients[:, 0] / self._values).T
-        sizes = [vectors.shape[1] for _, vectors in self._left]
+        sizes = [vectors.shape[1] for _, _, vectors in self._left]
         sinogram = torch.stack(
             [
                 basis @ (vectors @ part)
-                for (basis, vectors), part in zip(self._left, scaled.split(sizes), strict=True)
+                for (basis, _, vectors), part in zip(self._left, scaled.split(sizes), strict=True)
             ]
         ).sum(dim=0)
-        return (self._matrix.T @ sinogram).T.reshape(-1, 1, *self._geometry.image_shape)
-
-
-def _to_torch(matrix: sparse.csr_array, device: str) -> torch.Tensor:
-    coordinates = matrix.tocoo()
-    indices = torch.from_numpy(np.stack([coordinates.row, coordinates.col]).astype(np.int64))
-    values = torch.from_numpy(coordinates.data).float()
-    return torch.sparse_coo_tensor(
-        indices, values, coordinates.shape, device=device, check_invariants=True
-    ).coalesce()
+        return (self._transpose @ sinogram).T.reshape(-1, 1, *self._geometry.image_shape)
 
 
 @lru_cache(maxsize=2)

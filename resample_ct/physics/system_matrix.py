@@ -7,7 +7,10 @@ two pixels that the ray passes there.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
+import torch
 from scipy import sparse
 
 from resample_ct.physics.geometry import ParallelBeam
@@ -53,3 +56,18 @@ def system_matrix(geometry: ParallelBeam) -> sparse.csr_array:
     shape = geometry.n_angles * geometry.n_detectors, geometry.image_size**2
     entries = np.concatenate(values).astype(np.float32)
     return sparse.csr_array((entries, (np.concatenate(rows), np.concatenate(columns))), shape)
+
+
+def to_torch(matrix: sparse.csr_array, device: str) -> torch.Tensor:
+    """The matrix in single precision, for products with dense columns."""
+    with warnings.catch_warnings():
+        # torch calls its CSR support a beta at first use; the law tests hold it to account.
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(matrix.indptr.astype(np.int32)),
+            torch.from_numpy(matrix.indices.astype(np.int32)),
+            torch.from_numpy(matrix.data.astype(np.float32)),
+            size=matrix.shape,
+            check_invariants=True,
+            device=device,
+        )

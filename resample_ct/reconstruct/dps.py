@@ -30,7 +30,7 @@ class DPSSettings:
         eta: 1 is DDPM's step, as published.
     """
 
-    steps: int = 40
+    steps: int = 60
     published_steps: int = 1000
     scale: float = 1.0
     eta: float = 1.0

@@ -51,12 +51,12 @@ class LatentDAPSSettings:
 
     levels: int = 8
     ode_steps: int = 2
-    langevin_steps: int = 3
+    langevin_steps: int = 6
     sigma_max: float = 10.0
     sigma_min: float = 0.1
     rho: float = 7.0
     beta: float = 0.01
-    rate: float = 0.05
+    rate: float = 0.2
     last_rate_share: float = 0.2
 
 

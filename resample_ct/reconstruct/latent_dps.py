@@ -31,7 +31,7 @@ class LatentDPSSettings:
         eta: stochasticity of the DDIM step.
     """
 
-    steps: int = 30
+    steps: int = 40
     published_steps: int = 1000
     scale: float = 2.5
     eta: float = 0.0

@@ -40,7 +40,7 @@ class PSLDSettings:
         projection_iterations: of conjugate gradients in the pseudo-inverse.
     """
 
-    steps: int = 20
+    steps: int = 26
     published_steps: int = 1000
     omega: float = 1.0
     gamma: float = 0.1
