@@ -17,7 +17,6 @@ import click
 from resample_ct import pipeline
 from resample_ct.job import Job
 from resample_ct.progress import progress_bar
-from resample_ct.reconstruct.methods import METHODS
 from resample_ct.reconstruct.resample_settings import PRESETS, settings_from
 
 SAMPLE = Path(__file__).parent.parent / "sample_data" / "Lung_Dx-A0002" / "3-B40f"
@@ -35,7 +34,7 @@ def main(study: Path, slices: str | None, presets: str, noise: str, angles: int)
     assert set(chosen) <= set(PRESETS), f"--presets: expected some of {', '.join(PRESETS)}"
     means = {}
     with tempfile.TemporaryDirectory() as temporary, progress_bar() as progress:
-        classical = tuple(name for name in METHODS if name != "resample")
+        classical = ("fbp", "cgls", "sirt", "tv", "fbp-unet")
         runs = [(classical, "fast"), *((("resample",), preset) for preset in chosen)]
         for number, (methods, preset) in enumerate(runs):
             out = Path(temporary) / str(number)

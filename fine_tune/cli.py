@@ -192,9 +192,22 @@ def fbp_unet(init: str, angles: int, sigma: float, **options: Any) -> None:
 @click.option("--init", default="scratch", show_default=True, help="scratch, or a pixel prior's bundle.")
 def pixel(init: str, **options: Any) -> None:
     """Train the pixel-space diffusion prior of DPS, MCG, DDRM, DMPS and DDS."""
-    from resample_ct.prior.pixel import PixelUNetSettings
+    from fine_tune.one_network import train_network
+    from fine_tune.pixel import PixelTask
+    from resample_ct.prior.pixel_bundle import PixelPriorCard
+    from resample_ct.progress import progress_bar
 
-    _train_network("pixel", PixelUNetSettings(), init, options)
+    run = _run(options)
+    card = PixelPriorCard(**run.statements(), description="A diffusion prior of CT slices on pixels.")
+    with progress_bar() as progress:
+        train_network(
+            card,
+            lambda _, opened: PixelTask(opened.source, opened.held_out),
+            init,
+            run,
+            click.echo,
+            progress,
+        )
 
 
 @fine_tune.command()
@@ -216,17 +229,21 @@ def pixel(init: str, **options: Any) -> None:
 )
 def denoiser(init: str, network: str, sigma: float, **options: Any) -> None:
     """Train the denoiser of ADMM-PnP or PnP-UNet for one noise level."""
-    from resample_ct.prior.denoiser import DnCNNSettings, UNetDenoiserSettings
-
-    if network == "dncnn":
-        _train_network("dncnn", DnCNNSettings(sigma=sigma), init, options)
-    else:
-        _train_network("unet-denoiser", UNetDenoiserSettings(sigma=sigma), init, options)
-
-
-def _train_network(kind: str, settings: Any, init: str, options: dict[str, Any]) -> None:
+    from fine_tune.denoiser import DenoiserTask
     from fine_tune.one_network import train_network
+    from resample_ct.prior.denoiser_bundle import DnCNNCard, UNetDenoiserCard
     from resample_ct.progress import progress_bar
 
+    run = _run(options)
+    kind, crop = (DnCNNCard, 64) if network == "dncnn" else (UNetDenoiserCard, 128)
+    description = f"Removes Gaussian noise of {sigma:g} from CT slices in [0, 1]."
+    card = kind(**run.statements(), description=description, sigma=sigma)
     with progress_bar() as progress:
-        train_network(kind, settings, init, _run(options), click.echo, progress)
+        train_network(
+            card,
+            lambda card, opened: DenoiserTask(opened.source, opened.held_out, card.sigma, crop),
+            init,
+            run,
+            click.echo,
+            progress,
+        )

@@ -1,35 +1,27 @@
-"""Train one network of a comparison method and write its bundle."""
+"""Train the one network of a comparison method and write its bundle."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+from torch import nn
 
-from fine_tune.denoiser import DenoiserTask
 from fine_tune.loop import Task, train
-from fine_tune.pixel import PixelTask
 from fine_tune.processes import processes
 from fine_tune.run import Opened, Run, open_run
-from resample_ct.errors import OptionError
-from resample_ct.prior.denoiser import DnCNNSettings, UNetDenoiserSettings
-from resample_ct.prior.network_bundle import KINDS, NetworkSettings, read_network, write_network
+from resample_ct.prior.bundle import half_precision, read_card, read_networks, write_bundle
+from resample_ct.prior.card import BundleCard
 from resample_ct.progress import Update
-from resample_ct.units import Window
 
-
-def _task(settings: NetworkSettings, opened: Opened) -> Task:
-    if isinstance(settings, DnCNNSettings | UNetDenoiserSettings):
-        # A UNet looks further than DnCNN's 35 pixels.
-        crop = 64 if isinstance(settings, DnCNNSettings) else 128
-        return DenoiserTask(opened.source, opened.held_out, settings.sigma, crop)
-    return PixelTask(opened.source, opened.held_out)
+Card = TypeVar("Card", bound=BundleCard)
 
 
 def train_network(
-    kind: str,
-    settings: NetworkSettings,
+    card: Card,
+    task_for: Callable[[Card, Opened], Task],
     init: str,
     run: Run,
     say: Callable[[str], None],
@@ -38,9 +30,9 @@ def train_network(
     """Train and write the bundle; an interrupted call continues where its checkpoint ends.
 
     Args:
-        kind: of `resample_ct.prior.network_bundle.KINDS`.
-        settings: of the network; those of `init` where that is a bundle.
-        init: "scratch" or a bundle of the same kind.
+        card: of a bundle with one network.
+        task_for: makes the task from the card and the data.
+        init: "scratch", or a bundle of the same kind, whose network and window are taken over.
         run: data, output and length.
         say: told of what happens.
         progress: told of steps.
@@ -48,26 +40,24 @@ def train_network(
     Raises:
         ResampleCTError: options, weights or data that cannot be trained with, and see `train`.
     """
-    assert kind in KINDS
+    (part,) = card.networks
     with processes(run.device) as group:
         torch.manual_seed(run.loop.seed)
-        window = Window()
-        if init == "scratch":
-            network = settings.build()
-        else:
-            start = read_network(Path(init))
-            if start.kind != kind:
-                raise OptionError(f"--init {init}: found kind {start.kind}, expected {kind}")
-            network, settings, window = start.network, start.settings, start.window
-            network.requires_grad_(True)
-        opened = open_run(run, window, group, say, progress)
-        task = _task(settings, opened)
-        state = train(task, network, run.loop, run.work / f"{kind}.pt", opened.observer, group)
-        network.load_state_dict(state)
-        network.eval().requires_grad_(False)
-        if group.leads:
-            with torch.no_grad():
-                merit = task.validate(network)
-            training = opened.record(run) | {"init": init, "held_out_merit": merit}
-            write_network(run.out, kind, run.name, network, settings, window, training)
-            say(f"{run.out}: written, {merit:.4g} on the held-out slices; {run.work} can be deleted")
+        network: nn.Module = card.networks[part].build()
+        if init != "scratch":
+            start = read_card(Path(init), type(card))
+            network = read_networks(Path(init), start)[part].requires_grad_(True)
+            kept = {part: getattr(start, part), "window_hu": start.window_hu}
+            card = card.model_copy(update=kept)
+        opened = open_run(run, card.window, group, say, progress)
+        task = task_for(card, opened)
+        path = run.work / f"{task.name}.pt"
+        network.load_state_dict(train(task, network, run.loop, path, opened.observer, group))
+        if not group.leads:
+            return
+        with torch.no_grad():
+            merit = task.validate(network.eval())
+        record = opened.record(run) | {"init": init, "merit_held_out": merit}
+        update = {"training": record, "spacing_mm": opened.spacing_mm}
+        write_bundle(run.out, card.model_copy(update=update), {part: half_precision(network)})
+        say(f"{run.out}: written, {merit:.4g} on the held-out slices; {run.work} can be deleted")

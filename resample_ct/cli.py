@@ -12,7 +12,24 @@ from resample_ct.convert_command import convert
 from resample_ct.errors import ResampleCTError
 from resample_ct.rebin_command import rebin
 
-_METHOD_NAMES = ("resample", "fbp", "cgls", "sirt", "tv", "fbp-unet")
+_METHOD_NAMES = (
+    "resample",
+    "fbp",
+    "cgls",
+    "sirt",
+    "tv",
+    "fbp-unet",
+    "pnp-unet",
+    "admm-pnp",
+    "dps",
+    "mcg",
+    "ddrm",
+    "dmps",
+    "dds",
+    "latent-dps",
+    "psld",
+    "latent-daps",
+)
 _COMPRESSIONS = ("rle", "jpeg-ls", "jpeg2000")
 _FILTERS = ("ramp", "hann", "shepp-logan", "cosine")
 
@@ -147,6 +164,9 @@ class _Source(click.Path):
 @click.option("--series", help="SeriesInstanceUID, where the study holds several.")
 @click.option("--prior", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
 @click.option("--fbp-unet", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
+@click.option("--pixel-prior", type=click.Path(path_type=Path), help="Of dps, mcg, ddrm, dmps, dds.")
+@click.option("--dncnn", type=click.Path(path_type=Path), help="Denoiser's bundle of admm-pnp.")
+@click.option("--unet-denoiser", type=click.Path(path_type=Path), help="Denoiser's bundle of pnp-unet.")
 @click.option("--filter", "fbp_filter", default="ramp", type=click.Choice(_FILTERS))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1))
@@ -168,6 +188,9 @@ def reconstruct(
     series: str | None,
     prior: Path | None,
     fbp_unet: Path | None,
+    pixel_prior: Path | None,
+    dncnn: Path | None,
+    unet_denoiser: Path | None,
     fbp_filter: str,
     seed: int,
     batch: int,
@@ -211,6 +234,9 @@ def reconstruct(
         device=device,
         prior=prior,
         fbp_unet=fbp_unet,
+        pixel_prior=pixel_prior,
+        dncnn=dncnn,
+        unet_denoiser=unet_denoiser,
         preset=preset,
         settings=settings_from(preset, overrides),
         fbp_filter=fbp_filter,

@@ -29,6 +29,9 @@ class Job:
         device: of torch.
         prior: a bundle's folder; None takes the shipped one.
         fbp_unet: FBP-UNet's bundle; None takes the shipped one.
+        pixel_prior: the same for the diffusion prior on pixels.
+        dncnn: the same for ADMM-PnP's denoiser.
+        unet_denoiser: the same for PnP-UNet's denoiser.
         preset: where `settings` come from.
         settings: ReSample's.
         fbp_filter: FBP's.
@@ -50,6 +53,9 @@ class Job:
     device: str = "cpu"
     prior: Path | None = None
     fbp_unet: Path | None = None
+    pixel_prior: Path | None = None
+    dncnn: Path | None = None
+    unet_denoiser: Path | None = None
     preset: str = "balanced"
     settings: ReSampleSettings = field(default_factory=lambda: PRESETS["balanced"])
     fbp_filter: str = "ramp"

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from resample_ct.errors import OptionError
 from resample_ct.job import Job
 from resample_ct.prior.bundle import read_bundle
+from resample_ct.prior.denoiser import Denoiser
+from resample_ct.prior.denoiser_bundle import DnCNNCard, UNetDenoiserCard, read_denoiser
 from resample_ct.prior.latent import LatentPrior
+from resample_ct.prior.pixel import PixelPrior
+from resample_ct.prior.pixel_bundle import read_pixel_prior
 from resample_ct.reconstruct.fbp_unet import FBPUNet, read_fbp_unet
-from resample_ct.reconstruct.methods import NEEDS_PRIOR, MethodOptions, needs_fbp_unet
+from resample_ct.reconstruct.methods import (
+    NEEDS_PIXEL_PRIOR,
+    NEEDS_PRIOR,
+    MethodOptions,
+    needs_fbp_unet,
+)
 from resample_ct.units import Window
+
+Model = LatentPrior | FBPUNet | PixelPrior | Denoiser
 
 
 @dataclass(frozen=True)
@@ -19,6 +31,21 @@ class Models:
 
     prior: LatentPrior | None
     fbp_unet: FBPUNet | None
+    pixel_prior: PixelPrior | None = None
+    dncnn: Denoiser | None = None
+    unet_denoiser: Denoiser | None = None
+
+    @property
+    def named(self) -> dict[str, Model]:
+        """Those that were read, by the option that names their bundle."""
+        models: dict[str, Model | None] = {
+            "prior": self.prior,
+            "fbp-unet": self.fbp_unet,
+            "pixel-prior": self.pixel_prior,
+            "dncnn": self.dncnn,
+            "unet-denoiser": self.unet_denoiser,
+        }
+        return {name: model for name, model in models.items() if model is not None}
 
     @property
     def window(self) -> Window | None:
@@ -26,10 +53,10 @@ class Models:
 
         Raises OptionError where they differ.
         """
-        windows = {model.window for model in (self.prior, self.fbp_unet) if model is not None}
+        windows = {model.window for model in self.named.values()}
         if len(windows) > 1:
             raise OptionError(
-                f"--prior, --fbp-unet: trained for HU windows {windows}, expected one and the same; "
+                f"--{', --'.join(self.named)}: trained for HU windows {windows}, expected one; "
                 "fine-tune one of them for the other's window, or choose other methods"
             )
         return next(iter(windows), None)
@@ -40,33 +67,50 @@ class Models:
 
     def options(self, job: Job) -> MethodOptions:
         """What the job's methods are built from."""
-        return MethodOptions(self.prior, job.settings, job.fbp_filter, self.fbp_unet)
+        return MethodOptions(
+            self.prior,
+            job.settings,
+            job.fbp_filter,
+            self.fbp_unet,
+            self.pixel_prior,
+            self.dncnn,
+            self.unet_denoiser,
+        )
 
-    def behind(self, job: Job, method: str) -> dict[str, LatentPrior | FBPUNet]:
+    def behind(self, job: Job, method: str) -> dict[str, Model]:
         """The networks that one method runs, by what they are."""
-        found: dict[str, LatentPrior | FBPUNet] = {}
-        if method in NEEDS_PRIOR and self.prior is not None:
-            found["prior"] = self.prior
-        if needs_fbp_unet([method], job.settings) and self.fbp_unet is not None:
-            found["fbp-unet"] = self.fbp_unet
-        return found
+        needed = _needed(job, [method])
+        return {name: model for name, model in self.named.items() if name in needed}
 
     def record(self) -> dict[str, dict[str, str]]:
         """Name and hash of each, for the record of the run."""
-        models = {"prior": self.prior, "fbp-unet": self.fbp_unet}
-        return {
-            kind: {"name": model.name, "sha256": model.sha256}
-            for kind, model in models.items()
-            if model is not None
-        }
+        return {kind: {"name": model.name, "sha256": model.sha256} for kind, model in self.named.items()}
+
+
+def _needed(job: Job, methods: Iterable[str]) -> set[str]:
+    """The options whose bundles these methods run."""
+    chosen = set(methods)
+    needs = {
+        "prior": bool(chosen & NEEDS_PRIOR),
+        "fbp-unet": needs_fbp_unet(chosen, job.settings),
+        "pixel-prior": bool(chosen & NEEDS_PIXEL_PRIOR),
+        "dncnn": "admm-pnp" in chosen,
+        "unet-denoiser": "pnp-unet" in chosen,
+    }
+    return {name for name, needed in needs.items() if needed}
 
 
 def read_models(job: Job) -> Models:
     """Read what the job's methods need. Raises PriorError for a bundle that cannot be used."""
-    needs_prior = any(name in NEEDS_PRIOR for name in job.methods)
+    device, needed = job.device, _needed(job, job.methods)
     return Models(
-        prior=read_bundle(job.prior, job.device) if needs_prior else None,
-        fbp_unet=(
-            read_fbp_unet(job.fbp_unet, job.device) if needs_fbp_unet(job.methods, job.settings) else None
+        prior=read_bundle(job.prior, device) if "prior" in needed else None,
+        fbp_unet=read_fbp_unet(job.fbp_unet, device) if "fbp-unet" in needed else None,
+        pixel_prior=read_pixel_prior(job.pixel_prior, device) if "pixel-prior" in needed else None,
+        dncnn=read_denoiser(DnCNNCard, job.dncnn, device) if "dncnn" in needed else None,
+        unet_denoiser=(
+            read_denoiser(UNetDenoiserCard, job.unet_denoiser, device)
+            if "unet-denoiser" in needed
+            else None
         ),
     )

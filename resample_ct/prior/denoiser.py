@@ -2,50 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
 from itertools import pairwise
+from typing import Any, ClassVar, Literal
 
 import torch
+from pydantic import ConfigDict, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import nn
 
-from resample_ct.prior.residual_unet import ResidualUNet, ResidualUNetSettings
+from resample_ct.prior.networks import NetworkSettings
 from resample_ct.units import Window
 
 
-@dataclass(frozen=True)
-class DnCNNSettings:
-    """DnCNN (Zhang et al. 2017): 17 layers of 64 features as published; 32 for a CPU.
-
-    Attributes:
-        depth: convolutions, 3 x 3.
-        features: of each hidden layer.
-        sigma: noise that it is trained for, of relative attenuation in [0, 1].
-    """
-
-    depth: int = 17
-    features: int = 32
-    sigma: float = 0.05
-
-    def build(self) -> DnCNN:
-        """The network, untrained."""
-        return DnCNN(self)
-
-
 class DnCNN(nn.Module):
-    """x - R(x) on (B, 1, H, W), R a plain stack of convolutions that learns the noise.
+    """DnCNN (Zhang et al. 2017): x - R(x) on (B, 1, H, W), R a stack of convolutions with ReLU.
 
     Without the published batch normalisation, so that a result and a gradient do not depend on how a
-    batch is parted; the authors' later release of the network (KAIR) folds it away too.
+    batch is parted; the authors' later release of the network (KAIR) has none either.
+
+    Args:
+        depth: convolutions, 3 x 3.
+        features: of each hidden layer.
     """
 
-    def __init__(self, settings: DnCNNSettings) -> None:
+    def __init__(self, depth: int, features: int) -> None:
         super().__init__()
-        widths = [1, *[settings.features] * (settings.depth - 1), 1]
+        widths = [1, *[features] * (depth - 1), 1]
         layers: list[nn.Module] = []
         for number, (into, out) in enumerate(pairwise(widths)):
             if number:
                 layers.append(nn.ReLU(inplace=True))
-            layer = nn.Conv2d(into, out, 3, padding=1, bias=True)
+            layer = nn.Conv2d(into, out, 3, padding=1)
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             layers.append(layer)
         # Starts near R = 0, so that the first steps do not have to unlearn a random image.
@@ -58,21 +46,32 @@ class DnCNN(nn.Module):
         return cleaned
 
 
-@dataclass(frozen=True)
-class UNetDenoiserSettings:
-    """FBP-UNet's network, trained on noise instead; `sigma` as in `DnCNNSettings`."""
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class DnCNNSettings(NetworkSettings):
+    """17 layers of 64 features as published; 32 for a CPU."""
 
-    unet: ResidualUNetSettings = field(default_factory=ResidualUNetSettings)
-    sigma: float = 0.05
+    network: ClassVar[type[nn.Module]] = DnCNN
 
-    def build(self) -> ResidualUNet:
-        """The network, untrained."""
-        return self.unet.build()
+    depth: PositiveInt = 17
+    features: PositiveInt = 32
+    architecture: Literal["dncnn"] = "dncnn"
+
+    def arguments(self) -> dict[str, Any]:
+        """Of DnCNN."""
+        return {"depth": self.depth, "features": self.features}
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Denoiser:
-    """A trained denoiser of images (B, 1, H, W) in [0, 1]; `sigma` is the noise it knows."""
+    """A trained denoiser of images (B, 1, H, W) in [0, 1].
+
+    Attributes:
+        network: in single precision, for inference.
+        sigma: noise that it was trained for, of relative attenuation.
+        window: HU window that it was trained for.
+        name: of its bundle.
+        sha256: of its weights.
+    """
 
     network: nn.Module
     sigma: float

@@ -7,62 +7,36 @@ nothing: independent noise on the pixels is independent noise on the channels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from typing import Any, ClassVar, Literal
 
 import torch
 from monai.networks.nets import DiffusionModelUNet
+from pydantic import ConfigDict, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from resample_ct.prior.networks import NetworkSettings
 from resample_ct.prior.schedule import NoiseSchedule
 from resample_ct.units import Window, from_network, to_network
 
 
-@dataclass(frozen=True)
-class PixelUNetSettings:
-    """The noise predictor on pixels.
+class PixelUNet(nn.Module):
+    """eps_theta(x_t, t) on (B, C, H, W), by MONAI's DiffusionModelUNet on its blocks as channels.
 
-    Attributes:
+    Args:
         block: side of the pixel blocks that become channels.
-        image_channels: of the image.
-        channels: of each level from the finest, which has `block` times fewer pixels a side.
-        num_res_blocks: a level.
-        attention_levels: where there is self-attention.
-        head_channels: of an attention head.
-        norm_groups: of the group normalisation.
+        image_channels: C.
+        **arguments: of DiffusionModelUNet.
     """
 
-    block: int = 4
-    image_channels: int = 1
-    channels: tuple[int, ...] = (64, 96, 128, 192)
-    num_res_blocks: int = 1
-    attention_levels: tuple[bool, ...] = (False, False, True, True)
-    head_channels: int = 32
-    norm_groups: int = 32
-
-    def build(self) -> PixelUNet:
-        """The network, untrained."""
-        return PixelUNet(self)
-
-
-class PixelUNet(nn.Module):
-    """eps_theta(x_t, t) on (B, C, H, W), by MONAI's DiffusionModelUNet on its blocks as channels."""
-
-    def __init__(self, settings: PixelUNetSettings) -> None:
+    def __init__(self, block: int, image_channels: int, **arguments: Any) -> None:
         super().__init__()
-        self.block = settings.block
-        channels = settings.image_channels * settings.block**2
+        self.block = block
+        channels = image_channels * block**2
         self.unet = DiffusionModelUNet(
-            spatial_dims=2,
-            in_channels=channels,
-            out_channels=channels,
-            channels=settings.channels,
-            num_res_blocks=settings.num_res_blocks,
-            attention_levels=settings.attention_levels,
-            num_head_channels=settings.head_channels,
-            norm_num_groups=settings.norm_groups,
-            norm_eps=1e-5,
-            include_fc=True,
+            spatial_dims=2, in_channels=channels, out_channels=channels, **arguments
         )
 
     def forward(self, image: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
@@ -70,7 +44,37 @@ class PixelUNet(nn.Module):
         return pixel_shuffle(self.unet(pixel_unshuffle(image, self.block), times), self.block)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class PixelUNetSettings(NetworkSettings):
+    """The noise predictor on pixels; `channels` are those of each level, from H / block down."""
+
+    network: ClassVar[type[nn.Module]] = PixelUNet
+
+    block: PositiveInt = 4
+    image_channels: PositiveInt = 1
+    channels: tuple[PositiveInt, ...] = (64, 96, 128, 192)
+    num_res_blocks: PositiveInt = 1
+    attention_levels: tuple[bool, ...] = (False, False, True, True)
+    head_channels: PositiveInt = 32
+    norm_groups: PositiveInt = 32
+    architecture: Literal["pixel-unet"] = "pixel-unet"
+
+    def arguments(self) -> dict[str, Any]:
+        """Of PixelUNet."""
+        return {
+            "block": self.block,
+            "image_channels": self.image_channels,
+            "channels": list(self.channels),
+            "num_res_blocks": self.num_res_blocks,
+            "attention_levels": list(self.attention_levels),
+            "num_head_channels": self.head_channels,
+            "norm_num_groups": self.norm_groups,
+            "norm_eps": 1e-5,
+            "include_fc": True,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
 class PixelPrior:
     """A diffusion model of slices (B, C, H, W); what a latent is elsewhere is 2 x - 1 here."""
 

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from resample_ct.errors import OptionError
+from resample_ct.prior.denoiser import Denoiser
 from resample_ct.prior.latent import LatentPrior
+from resample_ct.prior.pixel import PixelPrior
+from resample_ct.reconstruct.admm_pnp import ADMMPnP
 from resample_ct.reconstruct.base import Reconstructor
 from resample_ct.reconstruct.classical import CGLS, FBP, SIRT, TV
+from resample_ct.reconstruct.ddrm import DDRM
+from resample_ct.reconstruct.dds import DDS
+from resample_ct.reconstruct.dmps import DMPS
+from resample_ct.reconstruct.dps import DPS
 from resample_ct.reconstruct.fbp_unet import FBPUNet, LearnedEstimate
+from resample_ct.reconstruct.latent_daps import LatentDAPS
+from resample_ct.reconstruct.latent_dps import LatentDPS
+from resample_ct.reconstruct.mcg import MCG
+from resample_ct.reconstruct.pnp_unet import PnPUNet
+from resample_ct.reconstruct.psld import PSLD
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import PRESETS, ReSampleSettings
 
@@ -22,20 +35,37 @@ class MethodOptions:
     resample: ReSampleSettings = PRESETS["balanced"]
     fbp_filter: str = "ramp"
     fbp_unet: FBPUNet | None = None
+    pixel_prior: PixelPrior | None = None
+    dncnn: Denoiser | None = None
+    unet_denoiser: Denoiser | None = None
+
+
+Model = TypeVar("Model")
+
+
+def _given(model: Model | None, what: str, option: str) -> Model:
+    if model is None:
+        raise OptionError(f"{option}: no {what}, expected a bundle; give {option}")
+    return model
+
+
+def _latent(options: MethodOptions) -> LatentPrior:
+    return _given(options.prior, "prior", "--prior")
+
+
+def _pixel(options: MethodOptions) -> PixelPrior:
+    return _given(options.pixel_prior, "pixel prior", "--pixel-prior")
 
 
 def _resample(options: MethodOptions) -> Reconstructor:
-    if options.prior is None:
-        raise OptionError("--method resample: no prior, expected a bundle; give --prior")
+    prior = _latent(options)
     if options.resample.start_estimate == "tv":
-        return ReSample(options.prior, options.resample)
-    return ReSample(options.prior, options.resample, LearnedEstimate(_fbp_unet(options)))
+        return ReSample(prior, options.resample)
+    return ReSample(prior, options.resample, LearnedEstimate(_fbp_unet(options)))
 
 
 def _fbp_unet(options: MethodOptions) -> FBPUNet:
-    if options.fbp_unet is None:
-        raise OptionError("--method fbp-unet: no network, expected a bundle; give --fbp-unet")
-    return options.fbp_unet
+    return _given(options.fbp_unet, "network", "--fbp-unet")
 
 
 METHODS: dict[str, Callable[[MethodOptions], Reconstructor]] = {
@@ -44,6 +74,16 @@ METHODS: dict[str, Callable[[MethodOptions], Reconstructor]] = {
     "sirt": lambda options: SIRT(),
     "tv": lambda options: TV(),
     "fbp-unet": _fbp_unet,
+    "pnp-unet": lambda options: PnPUNet(_given(options.unet_denoiser, "denoiser", "--unet-denoiser")),
+    "admm-pnp": lambda options: ADMMPnP(_given(options.dncnn, "denoiser", "--dncnn")),
+    "dps": lambda options: DPS(_pixel(options)),
+    "mcg": lambda options: MCG(_pixel(options)),
+    "ddrm": lambda options: DDRM(_pixel(options)),
+    "dmps": lambda options: DMPS(_pixel(options)),
+    "dds": lambda options: DDS(_pixel(options)),
+    "latent-dps": lambda options: LatentDPS(_latent(options)),
+    "psld": lambda options: PSLD(_latent(options)),
+    "latent-daps": lambda options: LatentDAPS(_latent(options)),
     "resample": _resample,
 }
 TITLES = {
@@ -52,9 +92,20 @@ TITLES = {
     "sirt": "SIRT",
     "tv": "TV",
     "fbp-unet": "FBP-UNet",
+    "pnp-unet": "PnP-UNet",
+    "admm-pnp": "ADMM-PnP",
+    "dps": "DPS",
+    "mcg": "MCG",
+    "ddrm": "DDRM",
+    "dmps": "DMPS",
+    "dds": "DDS",
+    "latent-dps": "Latent-DPS",
+    "psld": "PSLD",
+    "latent-daps": "Latent DAPS",
     "resample": "ReSample",
 }
-NEEDS_PRIOR = frozenset({"resample"})
+NEEDS_PRIOR = frozenset({"resample", "latent-dps", "psld", "latent-daps"})
+NEEDS_PIXEL_PRIOR = frozenset({"dps", "mcg", "ddrm", "dmps", "dds"})
 
 
 def needs_fbp_unet(names: Iterable[str], settings: ReSampleSettings) -> bool:

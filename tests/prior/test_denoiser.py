@@ -7,12 +7,12 @@ import torch
 from laws import assert_batch_is_loop
 from torch import nn
 
-from resample_ct.prior.denoiser import DnCNNSettings, UNetDenoiserSettings
+from resample_ct.prior.denoiser import DnCNNSettings
 from resample_ct.prior.residual_unet import ResidualUNetSettings
 
 SMALL = [
     DnCNNSettings(depth=4, features=8),
-    UNetDenoiserSettings(ResidualUNetSettings((8, 8, 8, 8, 8), 4)),
+    ResidualUNetSettings((8, 8, 8, 8, 8), 4),
 ]
 
 

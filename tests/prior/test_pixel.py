@@ -31,9 +31,8 @@ def test_noise_has_the_shape_of_the_image_and_depends_on_the_time(prior, noisy):
 
 
 def test_colour_images_have_their_own_channels(noisy):
-    network = PixelUNetSettings(
-        image_channels=3, channels=(8, 8, 8, 8), head_channels=8, norm_groups=4
-    ).build()
+    settings = PixelUNetSettings(image_channels=3, channels=(8, 8, 8, 8), head_channels=8, norm_groups=4)
+    network = settings.build()
     assert network(noisy.expand(2, 3, 64, 64), torch.tensor([5, 5])).shape == (2, 3, 64, 64)
 
 

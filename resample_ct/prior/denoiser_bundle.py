@@ -1,0 +1,80 @@
+"""The denoisers on disk: DnCNN for ADMM-PnP, FBP-UNet's network trained on noise for PnP-UNet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import PositiveFloat
+
+from resample_ct.errors import PriorError
+from resample_ct.prior.bundle import read_card, read_networks, weights_hash
+from resample_ct.prior.card import BundleCard, tensor_format
+from resample_ct.prior.denoiser import Denoiser, DnCNNSettings
+from resample_ct.prior.networks import NetworkSettings
+from resample_ct.prior.residual_unet import ResidualUNetSettings
+
+SHIPPED = Path(__file__).parent / "shipped"
+
+
+class DenoiserCard(BundleCard):
+    """Of both kinds.
+
+    Attributes:
+        denoiser: the network.
+        sigma: noise that it was trained for, of relative attenuation.
+    """
+
+    denoiser: DnCNNSettings | ResidualUNetSettings
+    sigma: PositiveFloat
+
+    @property
+    def networks(self) -> dict[str, NetworkSettings]:
+        """The one network."""
+        return {"denoiser": self.denoiser}
+
+    @property
+    def data_formats(self) -> dict[str, Any]:
+        """Noisy slice in, slice out."""
+        image = tensor_format("image", 1, self.image_size, [0.0, 1.0])
+        return {
+            "network_data_format": {
+                "inputs": {"image": image | {"channel_def": {"0": "noisy CT slice"}}},
+                "outputs": {"pred": image | {"channel_def": {"0": "CT slice"}}},
+            }
+        }
+
+
+class DnCNNCard(DenoiserCard):
+    """Of ADMM-PnP's denoiser."""
+
+    method: ClassVar[str] = "admm-pnp"
+    job_field: ClassVar[str] = "dncnn"
+
+    kind: Literal["dncnn"] = "dncnn"
+    denoiser: DnCNNSettings = DnCNNSettings()
+
+
+class UNetDenoiserCard(DenoiserCard):
+    """Of PnP-UNet's denoiser."""
+
+    method: ClassVar[str] = "pnp-unet"
+    job_field: ClassVar[str] = "unet_denoiser"
+
+    kind: Literal["unet-denoiser"] = "unet-denoiser"
+    denoiser: ResidualUNetSettings = ResidualUNetSettings()
+
+
+def read_denoiser(kind: type[DenoiserCard], folder: Path | None = None, device: str = "cpu") -> Denoiser:
+    """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
+    name = kind.job_field.replace("_", "-")
+    if folder is None and not (SHIPPED / name).exists():
+        network = "dncnn" if kind is DnCNNCard else "unet"
+        raise PriorError(
+            f"--{name}: not given, and none is shipped, expected a bundle; train one with "
+            f"`resample-ct fine-tune denoiser --network {network} --data STUDIES --out BUNDLE`"
+        )
+    folder = folder or SHIPPED / name
+    card = read_card(folder, kind)
+    network = read_networks(folder, card, device)["denoiser"]
+    return Denoiser(network, card.sigma, card.window, card.name, weights_hash(card))

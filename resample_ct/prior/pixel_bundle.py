@@ -1,0 +1,54 @@
+"""The pixel prior's network on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from resample_ct.errors import PriorError
+from resample_ct.prior.bundle import read_card, read_networks, weights_hash
+from resample_ct.prior.card import BundleCard, ScheduleSettings, tensor_format
+from resample_ct.prior.networks import NetworkSettings
+from resample_ct.prior.pixel import PixelPrior, PixelUNetSettings
+
+SHIPPED_PIXEL_PRIOR = Path(__file__).parent / "shipped" / "pixel-prior"
+
+
+class PixelPriorCard(BundleCard):
+    """Of a diffusion model on pixels: one UNet that predicts the noise."""
+
+    method: ClassVar[str] = "dds"
+    job_field: ClassVar[str] = "pixel_prior"
+
+    kind: Literal["pixel-prior"] = "pixel-prior"
+    unet: PixelUNetSettings = PixelUNetSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+
+    @property
+    def networks(self) -> dict[str, NetworkSettings]:
+        """The UNet."""
+        return {"unet": self.unet}
+
+    @property
+    def data_formats(self) -> dict[str, Any]:
+        """Noisy slice in, noise out."""
+        noisy = tensor_format("noise", self.unet.image_channels, self.image_size, [-10.0, 10.0])
+        return {
+            "network_data_format": {
+                "inputs": {"image": noisy},
+                "outputs": {"pred": noisy | {"channel_def": {"0": "predicted noise"}}},
+            }
+        }
+
+
+def read_pixel_prior(folder: Path | None = None, device: str = "cpu") -> PixelPrior:
+    """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
+    if folder is None and not SHIPPED_PIXEL_PRIOR.exists():
+        raise PriorError(
+            "--pixel-prior: not given, and none is shipped, expected a bundle; train one with "
+            "`resample-ct fine-tune pixel --data STUDIES --out BUNDLE`"
+        )
+    folder = folder or SHIPPED_PIXEL_PRIOR
+    card = read_card(folder, PixelPriorCard)
+    unet = read_networks(folder, card, device)["unet"]
+    return PixelPrior(unet, card.schedule.build(), card.window, card.name, weights_hash(card))

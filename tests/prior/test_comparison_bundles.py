@@ -1,0 +1,76 @@
+"""The comparison methods' networks on disk: read is what was written; absence says what to train."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from resample_ct.errors import PriorError
+from resample_ct.prior import denoiser_bundle, pixel_bundle
+from resample_ct.prior.bundle import half_precision, write_bundle
+from resample_ct.prior.denoiser import DnCNNSettings
+from resample_ct.prior.denoiser_bundle import DnCNNCard, UNetDenoiserCard, read_denoiser
+from resample_ct.prior.pixel import PixelUNetSettings
+from resample_ct.prior.pixel_bundle import PixelPriorCard, read_pixel_prior
+from resample_ct.prior.residual_unet import ResidualUNetSettings
+from resample_ct.units import Window
+
+STATED = {
+    "name": "small",
+    "description": "For tests.",
+    "authors": "tests",
+    "data_source": "none",
+    "licence": "Apache-2.0",
+    "window_hu": (-1000.0, 1500.0),
+}
+TINY_PIXEL = PixelUNetSettings(channels=(8, 8, 8, 8), head_channels=8, norm_groups=4)
+DENOISERS = [
+    (DnCNNCard, DnCNNSettings(4, 8)),
+    (UNetDenoiserCard, ResidualUNetSettings((8, 8, 8, 8, 8), 4)),
+]
+
+
+def same_weights(found, network):
+    return all(
+        torch.equal(found.state_dict()[name], value.half().float())
+        for name, value in network.state_dict().items()
+    )
+
+
+def test_pixel_prior_read_is_what_was_written(tmp_path):
+    network = TINY_PIXEL.build()
+    card = PixelPriorCard(**STATED, unet=TINY_PIXEL)
+    write_bundle(tmp_path / "b", card, {"unet": half_precision(network)})
+    prior = read_pixel_prior(tmp_path / "b")
+    assert (prior.name, prior.window, len(prior.sha256)) == ("small", Window(-1000, 1500), 64)
+    assert same_weights(prior.unet, network)
+
+
+@pytest.mark.parametrize("kind, settings", DENOISERS)
+def test_denoiser_read_is_what_was_written(tmp_path, kind, settings):
+    network = settings.build()
+    card = kind(**STATED, denoiser=settings, sigma=0.03)
+    write_bundle(tmp_path / "b", card, {"denoiser": half_precision(network)})
+    found = read_denoiser(kind, tmp_path / "b")
+    assert (found.name, found.window, found.sigma) == ("small", Window(-1000, 1500), 0.03)
+    assert same_weights(found.network, network)
+
+
+def test_one_kind_is_refused_for_another(tmp_path):
+    card = DnCNNCard(**STATED, denoiser=DnCNNSettings(4, 8), sigma=0.03)
+    write_bundle(tmp_path / "b", card, {"denoiser": half_precision(DnCNNSettings(4, 8).build())})
+    with pytest.raises(PriorError, match="dncnn"):
+        read_denoiser(UNetDenoiserCard, tmp_path / "b")
+    with pytest.raises(PriorError, match="dncnn"):
+        read_pixel_prior(tmp_path / "b")
+
+
+def test_what_is_not_shipped_names_its_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(pixel_bundle, "SHIPPED_PIXEL_PRIOR", tmp_path / "none")
+    monkeypatch.setattr(denoiser_bundle, "SHIPPED", tmp_path)
+    with pytest.raises(PriorError, match="resample-ct fine-tune pixel"):
+        read_pixel_prior()
+    with pytest.raises(PriorError, match="resample-ct fine-tune denoiser --network dncnn"):
+        read_denoiser(DnCNNCard)
+    with pytest.raises(PriorError, match="resample-ct fine-tune denoiser --network unet"):
+        read_denoiser(UNetDenoiserCard)
