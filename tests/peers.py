@@ -24,7 +24,7 @@ PATIENCE = 3
 
 
 def wait_for(condition, seconds=90.0):
-    """Poll until `condition()` is true and return what it gave; waits thrice as long as it should take."""
+    """Poll until `condition()` is true and return what it gave; thrice as long as it should take."""
     end = time.monotonic() + PATIENCE * seconds
     while time.monotonic() < end:
         found = condition()
