@@ -49,7 +49,7 @@ def test_killed_at_a_point(point, node, pacs, slices, killing_program):
     count = 2 if "instance" in point or "answer" in point else 1
     killed = node(*QUICK, program=killing_program(point, count))
     left = send_what_was_not_answered(killed.port, slices)
-    assert killed.process.wait(120) == -signal.SIGKILL
+    assert killed.process.wait(360) == -signal.SIGKILL
     again = node(*QUICK)
     assert send_what_was_not_answered(again.port, left) == []
     wait_for(lambda: again.states() == ["sent"], 180)
