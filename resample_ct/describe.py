@@ -8,7 +8,9 @@ from resample_ct.io.study import read_study
 from resample_ct.physics.sinogram_file import read_sinogram
 from resample_ct.prior.bundle import read_card, read_networks, weights_hash
 from resample_ct.prior.card import LatentPriorCard
+from resample_ct.prior.denoiser_bundle import DnCNNCard, UNetDenoiserCard
 from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
+from resample_ct.prior.pixel_bundle import PixelPriorCard
 
 
 def describe(source: Path, series: str | None = None) -> dict[str, str]:
@@ -40,7 +42,7 @@ def describe(source: Path, series: str | None = None) -> dict[str, str]:
 
 
 def _describe_bundle(folder: Path) -> dict[str, str]:
-    card = read_card(folder, LatentPriorCard, FBPUNetCard)
+    card = read_card(folder, LatentPriorCard, FBPUNetCard, PixelPriorCard, DnCNNCard, UNetDenoiserCard)
     # The card's hashes say nothing until the weights are found to have them.
     read_networks(folder, card)
     low, high = card.window_hu

@@ -81,6 +81,7 @@ def test_info_says_what_a_study_is_without_naming_the_patient(sample_series):
         (("reconstruct", "{series}", "--out", "{tmp}/o", "--device", "tpu"), "--device tpu"),
         (("reconstruct", "{series}", "--out", "{tmp}/o", "--series", "1.2.3"), "--series 1.2.3"),
         (("reconstruct", "{series}", "--out", "{tmp}/o", "--slices", "5:2"), "--slices 5:2"),
+        (("restore", "{series}", "--out", "{tmp}", "--task", "inpainting"), "exists"),
         (("fine-tune", "--data", "{tmp}", "--hold-out", "A", "--out", "{tmp}/o"), "--data"),
     ],
     ids=lambda value: value[-1] if isinstance(value, tuple) else value,

@@ -2,15 +2,9 @@
 
 Chung, Lee, Ye, "Decomposed Diffusion Sampler for Accelerating Large-Scale Inverse Problems" (ICLR 2024),
 Algorithm 3 (noisy measurements): xhat by Tweedie; M = 5 conjugate-gradient iterations from xhat on
-<<<<<<< HEAD
 (I + gamma A^T A) x = xhat + gamma A^T y; then x_{t-1} = sqrt(abar) x + sqrt(1 - abar) n', where n' is
 sqrt(1 - eta^2) of the predicted and eta of fresh noise, eta = 0.85; 50 to 100 steps. Their gamma = 5 is
 for a projector of unstated scale; `weight` = 1 / gamma is stated here as in `optimise_pixels`, for
-=======
-(I + gamma A^T A) x = xhat + gamma A^T y; then x_{t-1} = sqrt(abar) x + sqrt(1 - abar) n', n' of
-sqrt(1 - eta^2) predicted and eta fresh noise, eta = 0.85; 50 to 100 steps. Their gamma = 5 is for a
-projector of unstated scale; `weight` = 1 / gamma is stated here as in `optimise_pixels`, for
->>>>>>> main
 sigma_y = 0.01 and growing with the variance.
 """
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import pydicom
 import pytest
 import torch
+from click.testing import CliRunner
 from laws import shepp_like, smooth_phantom
 from torch import nn
 
 from fine_tune.denoiser import DenoiserTask
 from fine_tune.pixel import PixelTask
 from fine_tune.source import SliceSource
+from resample_ct.cli import main
+from resample_ct.prior.bundle import read_card
+from resample_ct.prior.denoiser_bundle import DnCNNCard, UNetDenoiserCard, read_denoiser
+from resample_ct.prior.pixel_bundle import PixelPriorCard, read_pixel_prior
 from resample_ct.prior.schedule import NoiseSchedule
 
 SLICES = torch.cat([smooth_phantom(256), shepp_like(256)]).clamp(0, 1)
-
-
-@pytest.fixture(autouse=True)
-def no_gradients():
-    with torch.no_grad():
-        yield
 
 
 @pytest.fixture
@@ -67,6 +67,7 @@ def test_pixel_times_are_stratified_over_the_whole_schedule(source):
     assert [int(t) // 125 for t in times] == list(range(8))
 
 
+@torch.no_grad()
 def test_pixel_loss_is_one_without_knowledge_and_none_with_all(source):
     task = PixelTask(source, SLICES)
     slices, times, noise = task.batch(4, generator())
@@ -75,6 +76,7 @@ def test_pixel_loss_is_one_without_knowledge_and_none_with_all(source):
     assert task.validate(Constant(0.0)) == pytest.approx(-1.0, abs=0.02)
 
 
+@torch.no_grad()
 def test_denoiser_sees_noise_of_its_sigma_and_is_judged_on_the_slice(source):
     task = DenoiserTask(source, SLICES, 0.1, crop=128)
     noisy, clean = task.batch(4, generator())
@@ -86,3 +88,39 @@ def test_denoiser_sees_noise_of_its_sigma_and_is_judged_on_the_slice(source):
     assert float(task.loss(identity, noisy, clean)) == pytest.approx(100.0, rel=0.05)  # 10 % squared
     assert task.picture(identity).shape == (512, 768)
     assert 20 < task.validate(identity) < 26  # 20 dB, and more because air is clipped
+
+
+@pytest.fixture
+def two_patients(tmp_path, sample_series):
+    root = tmp_path / "studies"
+    for patient, index in (("A", 10), ("B", 20)):
+        (root / patient).mkdir(parents=True)
+        dataset = pydicom.dcmread(sample_series / f"1-{index:02d}.dcm")
+        dataset.PatientID = patient
+        dataset.SeriesInstanceUID = f"1.2.3.{ord(patient)}"
+        dataset.save_as(root / patient / f"{index}.dcm")
+    return root
+
+
+def fine_tune(command, data, out, *more):
+    arguments = ["--data", data, "--out", out, "--hold-out", "B", "--steps", 1, "--batch", 2, *more]
+    result = CliRunner().invoke(main, ["fine-tune", command, *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.slow
+def test_pixel_prior_is_trained_and_trained_further(two_patients, tmp_path):
+    output = fine_tune("pixel", two_patients, tmp_path / "one")
+    assert "on the held-out slices" in output
+    assert read_pixel_prior(tmp_path / "one").unet is not None
+    fine_tune("pixel", two_patients, tmp_path / "two", "--init", tmp_path / "one")
+    card = read_card(tmp_path / "two", PixelPriorCard)
+    assert card.training["init"] == str(tmp_path / "one") and card.training["patients"] == ["A"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network, kind", [("dncnn", DnCNNCard), ("unet", UNetDenoiserCard)])
+def test_denoiser_is_trained_for_a_noise(two_patients, tmp_path, network, kind):
+    fine_tune("denoiser", two_patients, tmp_path / "b", "--network", network, "--sigma", 0.03)
+    assert read_denoiser(kind, tmp_path / "b").sigma == 0.03
