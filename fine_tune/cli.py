@@ -189,6 +189,45 @@ def fbp_unet(init: str, angles: int, sigma: float, **options: Any) -> None:
 
 @fine_tune.command()
 @_training_options
+@click.option(
+    "--init",
+    default="scratch",
+    show_default=True,
+    help="scratch, a refiner's bundle, or an FBP-UNet's, whose network it then starts from.",
+)
+@click.option("--fbp-unet", type=click.Path(path_type=Path), help="The first network; default: shipped.")
+def refiner(init: str, fbp_unet: Path | None, **options: Any) -> None:
+    """Train the second network of `cascade`, behind an FBP-UNet and for its views and noise."""
+    from fine_tune.one_network import train_network
+    from fine_tune.refiner import RefinerTask
+    from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
+    from resample_ct.prior.refiner_bundle import RefinerCard
+    from resample_ct.progress import progress_bar
+    from resample_ct.reconstruct.fbp_unet import read_fbp_unet
+
+    run, first = _run(options), read_fbp_unet(fbp_unet)
+    card = RefinerCard(
+        **run.statements(),
+        description=f"Refines FBP-UNet's estimates of {first.n_angles} parallel views.",
+        window_hu=(first.window.lower, first.window.upper),
+        n_angles=first.n_angles,
+        sigma=first.sigma,
+        behind=first.sha256,
+    )
+    with progress_bar() as progress:
+        train_network(
+            card,
+            lambda _, opened: RefinerTask(opened.source, opened.held_out, first),
+            init,
+            run,
+            click.echo,
+            progress,
+            relatives=(FBPUNetCard,),
+        )
+
+
+@fine_tune.command()
+@_training_options
 @click.option("--init", default="scratch", show_default=True, help="scratch, or a pixel prior's bundle.")
 def pixel(init: str, **options: Any) -> None:
     """Train the pixel-space diffusion prior of DPS, MCG, DDRM, DMPS and DDS."""

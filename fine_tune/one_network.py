@@ -26,16 +26,18 @@ def train_network(
     run: Run,
     say: Callable[[str], None],
     progress: Update,
+    relatives: tuple[type[BundleCard], ...] = (),
 ) -> None:
     """Train and write the bundle; an interrupted call continues where its checkpoint ends.
 
     Args:
         card: of a bundle with one network.
         task_for: makes the task from the card and the data.
-        init: "scratch", or a bundle of the same kind, whose network and window are taken over.
+        init: "scratch", or a bundle of this kind or of `relatives`, whose network and window are taken over.
         run: data, output and length.
         say: told of what happens.
         progress: told of steps.
+        relatives: further kinds of bundle that `init` may be, whose network has the same name.
 
     Raises:
         ResampleCTError: options, weights or data that cannot be trained with, and see `train`.
@@ -45,7 +47,7 @@ def train_network(
         torch.manual_seed(run.loop.seed)
         network: nn.Module = card.networks[part].build()
         if init != "scratch":
-            start = read_card(Path(init), type(card))
+            start: BundleCard = read_card(Path(init), type(card), *relatives)
             network = read_networks(Path(init), start)[part].requires_grad_(True)
             kept = {part: getattr(start, part), "window_hu": start.window_hu}
             card = card.model_copy(update=kept)

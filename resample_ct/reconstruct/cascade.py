@@ -1,0 +1,99 @@
+"""A cascade of networks with data consistency between them, after Schlemper et al. 2018.
+
+"A Deep Cascade of Convolutional Neural Networks for Dynamic MR Image Reconstruction" (IEEE TMI 37(2)): a
+network, then the measurement, then a network again. Here FBP-UNet, ridge data consistency, a second UNet
+that is trained behind it, and PICCS around what that one believes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from resample_ct.errors import PriorError
+from resample_ct.prior.bundle import read_card, read_networks, weights_hash
+from resample_ct.prior.refiner_bundle import SHIPPED_REFINER, RefinerCard
+from resample_ct.reconstruct.base import Measurement, Reconstructor
+from resample_ct.reconstruct.classical import TV
+from resample_ct.reconstruct.consistency import optimise_pixels
+from resample_ct.reconstruct.fbp_unet import FBPUNet
+from resample_ct.units import Window
+
+_RIDGE_WEIGHT = 0.05
+_RIDGE_ITERATIONS = 10
+_PICCS_WEIGHT = 0.3
+_PICCS_ITERATIONS = 100
+
+
+def between_networks(measurement: Measurement, image: torch.Tensor) -> torch.Tensor:
+    """(B, 1, 256, 256) the first network's image, made consistent: what the second one sees."""
+    return optimise_pixels(measurement, image, "ridge", _RIDGE_ITERATIONS, _RIDGE_WEIGHT, kappa=1.0)
+
+
+@dataclass(frozen=True)
+class Refiner:
+    """The second network, its window and its name.
+
+    Attributes:
+        network: in single precision, for inference.
+        behind: hash of the FBP-UNet whose estimates it was trained on.
+        window: HU window that it was trained for.
+        name: of its bundle.
+        sha256: of its weights.
+    """
+
+    network: nn.Module
+    behind: str
+    window: Window
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """FBP-UNet, the measurement, the refiner, and the measurement again.
+
+    TV takes its place where FBP-UNet was not trained for the measurement.
+
+    Attributes:
+        fbp_unet: the first network.
+        refiner: the second, trained behind it.
+    """
+
+    fbp_unet: FBPUNet
+    refiner: Refiner
+
+    def __post_init__(self) -> None:
+        if self.refiner.behind != self.fbp_unet.sha256:
+            raise PriorError(
+                f"--refiner: bundle {self.refiner.name} was trained behind the FBP-UNet with hash "
+                f"{self.refiner.behind}, found {self.fbp_unet.name} with {self.fbp_unet.sha256}; give "
+                "the one it belongs to by --fbp-unet, or train a refiner by `resample-ct fine-tune refiner`"
+            )
+
+    def believed(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+        """(B, 1, 256, 256) what the second network gives, before the last data consistency."""
+        first = self.fbp_unet(measurement, generators)
+        with torch.no_grad():
+            image: torch.Tensor = self.refiner.network(between_networks(measurement, first))
+        return image
+
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+        """See `Reconstructor`."""
+        if not self.fbp_unet.fits(measurement):
+            fallback: Reconstructor = TV()
+            return fallback(measurement, generators)
+        image = self.believed(measurement, generators)
+        return optimise_pixels(measurement, image, "piccs", _PICCS_ITERATIONS, _PICCS_WEIGHT, kappa=1.0)
+
+
+def read_refiner(folder: Path | None = None, device: str = "cpu") -> Refiner:
+    """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
+    folder = folder or SHIPPED_REFINER
+    card = read_card(folder, RefinerCard)
+    network = read_networks(folder, card, device)["unet"]
+    return Refiner(network, card.behind, card.window, card.name, weights_hash(card))
