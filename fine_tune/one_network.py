@@ -33,7 +33,7 @@ def train_network(
     Args:
         card: of a bundle with one network.
         task_for: makes the task from the card and the data.
-        init: "scratch", or a bundle of this kind or of `relatives`, whose network and window are taken over.
+        init: "scratch", or a bundle of this kind or of `relatives`, whose network and window are taken.
         run: data, output and length.
         say: told of what happens.
         progress: told of steps.
