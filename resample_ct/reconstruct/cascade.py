@@ -72,7 +72,7 @@ class Cascade:
             raise PriorError(
                 f"--refiner: bundle {self.refiner.name} was trained behind the FBP-UNet with hash "
                 f"{self.refiner.behind}, found {self.fbp_unet.name} with {self.fbp_unet.sha256}; give "
-                "the one it belongs to by --fbp-unet, or train a refiner by `resample-ct fine-tune refiner`"
+                "the one it belongs to by --fbp-unet, or train another: `resample-ct fine-tune refiner`"
             )
 
     def believed(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
