@@ -173,6 +173,7 @@ class _Source(click.Path):
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1))
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--compress", type=click.Choice(_COMPRESSIONS), help="The DICOM series, without loss.")
+@click.option("--spread-series", is_flag=True, help="The uncertainty map as a CT series, too.")
 @click.option("--deidentify", is_flag=True, help="Take what names the patient out of every output.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
 @click.option("--store", metavar="URL", help="Send the result to dicomweb+https://host/root by STOW.")
@@ -197,6 +198,7 @@ def reconstruct(
     batch: int,
     device: str,
     compress: str | None,
+    spread_series: bool,
     deidentify: bool,
     resume: bool,
     store: str | None,
@@ -243,6 +245,7 @@ def reconstruct(
         fbp_filter=fbp_filter,
         fetched_from=None if isinstance(source, Path) else source,
         compress=compress,
+        spread_series=spread_series,
         deidentify=deidentify,
     )
     with ExitStack() as stack:

@@ -37,6 +37,7 @@ class Job:
         fbp_filter: FBP's.
         fetched_from: the server that `source` is a copy from, for the record.
         compress: the derived series, without loss; of `resample_ct.io.dicom_file.COMPRESSIONS`.
+        spread_series: write the uncertainty map as a CT series too, for viewers without Parametric Maps.
         deidentify: take what names the patient out of every output.
     """
 
@@ -61,6 +62,7 @@ class Job:
     fbp_filter: str = "ramp"
     fetched_from: str | None = None
     compress: str | None = None
+    spread_series: bool = False
     deidentify: bool = False
 
     def record(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from resample_ct import __version__
 from resample_ct.io.derivation import RESEARCH_ONLY, Derivation
 from resample_ct.io.dicom_write import write_series
 from resample_ct.io.nifti import write_nifti
+from resample_ct.io.parametric_map import write_parametric_map, write_spread_series
 from resample_ct.io.report_object import write_report
 from resample_ct.job import Job
 from resample_ct.models import Models
@@ -44,11 +45,19 @@ class BatchFiles:
         """Where a batch's result is kept."""
         return self.folder / f"{method}-{first:05d}.npz"
 
-    def save(self, method: str, first: int, image: np.ndarray, records: list[dict[str, object]]) -> None:
+    def save(
+        self,
+        method: str,
+        first: int,
+        image: np.ndarray,
+        records: list[dict[str, object]],
+        spread: np.ndarray | None,
+    ) -> None:
         """Keep a result; the file appears only when it is whole."""
         path = self.path(method, first)
         temporary = path.with_suffix(".tmp.npz")
-        np.savez(temporary, image=image, records=json.dumps(records))
+        spread = np.empty(0, np.float32) if spread is None else spread
+        np.savez(temporary, image=image, records=json.dumps(records), spread=spread)
         os.replace(temporary, path)
 
     def images(self, method: str) -> Iterator[np.ndarray]:
@@ -56,6 +65,12 @@ class BatchFiles:
         for first, _ in self.ranges:
             with np.load(self.path(method, first)) as batch:
                 yield from batch["image"]
+
+    def spreads(self, method: str) -> Iterator[np.ndarray]:
+        """The standard deviation of each slice, none where the method gave no such thing."""
+        for first, _ in self.ranges:
+            with np.load(self.path(method, first)) as batch:
+                yield from batch["spread"]
 
     def records(self, method: str) -> list[dict[str, Any]]:
         """The method's figures, a record a slice."""
@@ -83,6 +98,7 @@ def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models,
         series[name] = write_series(
             problem.study, iter(hu), problem.grid, folder / "dicom" / name, derivation, job.compress
         )
+        series |= _write_spread(job, problem, files, name, folder, derivation)
     records = [record for name in job.methods for record in files.records(name)]
     write_tables(records, folder)
     _write_montage(job, problem, files, folder / "montage.png")
@@ -98,6 +114,32 @@ def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models,
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
     (folder / "run.json").write_text(json.dumps(run, indent=2) + "\n")
+
+
+def _write_spread(
+    job: Job, problem: Problem, files: BatchFiles, name: str, folder: Path, derivation: Derivation
+) -> dict[str, str]:
+    """The method's uncertainty map in HU as NIfTI and DICOM, where it has one; the new series."""
+    hu = np.empty((len(problem.indices), *problem.geometry.image_shape), np.float32)
+    written = 0
+    for spread in files.spreads(name):
+        hu[written] = problem.window.width * spread
+        written += 1
+    if written == 0:
+        return {}
+    spread_name, dicom = f"{name}-spread", folder / "dicom"
+    write_nifti(
+        Volume(hu, problem.grid),
+        folder / f"{spread_name}.nii.gz",
+        f"{derivation.method}, SD of HU; research only",
+    )
+    map_uid = write_parametric_map(
+        problem.study, dicom / name, problem.grid, hu, dicom / f"{spread_name}.dcm", derivation
+    )
+    if not job.spread_series:
+        return {spread_name: map_uid}
+    uid = write_spread_series(problem.study, problem.grid, hu, dicom / spread_name, derivation)
+    return {spread_name: map_uid, f"{spread_name}-series": uid}
 
 
 def _published(job: Job) -> dict[str, Any]:

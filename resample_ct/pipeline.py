@@ -27,6 +27,7 @@ from resample_ct.problem import Batch, Problem, pose
 from resample_ct.progress import Update, silent
 from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.methods import build_methods
+from resample_ct.reconstruct.uncertainty import HasSpread
 
 
 def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
@@ -57,8 +58,7 @@ def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
             progress(done, total, name)
             if not files.path(name, first).exists():
                 batch = problem.load(problem.indices[first:stop])
-                image, records = _reconstruct_batch(job, problem, method, name, batch)
-                files.save(name, first, image, records)
+                files.save(name, first, *_reconstruct_batch(job, problem, method, name, batch))
             done += stop - first
     progress(done, total, "writing")
     results = partial / "results"
@@ -96,14 +96,20 @@ def _open_partial(job: Job, resume: bool) -> Path:
 
 def _reconstruct_batch(
     job: Job, problem: Problem, method: Reconstructor, name: str, batch: Batch
-) -> tuple[np.ndarray, list[dict[str, object]]]:
+) -> tuple[np.ndarray, list[dict[str, object]], np.ndarray | None]:
     measurement = Measurement(
         make_projector(problem.geometry, job.device),
         batch.sinogram.to(job.device),
         batch.noise_variance.to(job.device),
     )
     began = time.perf_counter()
-    image = method(measurement, method_generators(job.seed, batch.indices)).clamp(0.0, 1.0)
+    generators = method_generators(job.seed, batch.indices)
+    spread = None
+    if isinstance(method, HasSpread):
+        image, spread = method.with_spread(measurement, generators)
+    else:
+        image = method(measurement, generators)
+    image = image.clamp(0.0, 1.0)
     seconds = (time.perf_counter() - began) / len(batch.indices)
     residual = measurement.residual(image).tolist()
     image = image.cpu()
@@ -116,4 +122,4 @@ def _reconstruct_batch(
         SliceMetrics(name, problem.study.name, index, *figure, misfit, seconds).record()
         for index, figure, misfit in zip(batch.indices, figures, residual, strict=True)
     ]
-    return image[:, 0].numpy(), records
+    return image[:, 0].numpy(), records, None if spread is None else spread[:, 0].cpu().numpy()

@@ -215,3 +215,24 @@ def test_pixels_that_the_prior_never_saw_are_noted(job, tiny_bundle, tmp_path):
     notes = pipeline.reconstruct(job, resume=False)
     assert any("prior tiny was trained on pixels of 0.2 to 0.4 mm" in note for note in notes)
     assert json.loads((job.out / "run.json").read_text())["notes"] == notes
+
+
+def test_several_samples_give_an_uncertainty_map_at_the_same_place(job, tiny_bundle):
+    settings = replace(QUICK, samples=2, start_estimate="tv")
+    job = replace(job, methods=("fbp", "resample"), prior=tiny_bundle, settings=settings, slices="3:5")
+    pipeline.reconstruct(replace(job, spread_series=True), resume=False)
+    image = read_study(job.out / "resample.nii.gz").volume
+    spread = read_study(job.out / "resample-spread.nii.gz").volume
+    series = read_study(job.out / "dicom" / "resample-spread").volume
+    assert np.allclose(spread.grid.affine, image.grid.affine) and spread.hu.min() > 0
+    assert np.abs(series.hu - spread.hu).max() <= 1 / 32
+    made = pydicom.dcmread(job.out / "dicom" / "resample-spread.dcm")
+    assert made.SOPClassUID.name == "Parametric Map Storage"
+    assert made.PatientID == read_study(job.source).headers[0].PatientID
+    values = np.frombuffer(made.FloatPixelData, np.float32).reshape(spread.hu.shape)
+    assert np.allclose(values, spread.hu, rtol=1e-6)
+    run = json.loads((job.out / "run.json").read_text())
+    assert run["series"]["resample-spread"] == made.SeriesInstanceUID
+    assert {p.name for p in (job.out / "dicom").iterdir()} == {
+        *("fbp", "resample", "resample-spread", "resample-spread.dcm", "report.dcm")
+    }

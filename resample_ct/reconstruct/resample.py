@@ -28,6 +28,7 @@ from resample_ct.reconstruct.sampling import (
     stochastic_encode,
     stochastic_resample,
 )
+from resample_ct.reconstruct.uncertainty import expected_error
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,21 @@ class ReSample:
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
+        return self.with_samples(measurement, generators)[0]
+
+    def with_spread(
+        self, measurement: Measurement, generators: Sequence[torch.Generator]
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """See `HasSpread`; a single sample has no spread."""
+        image, samples = self.with_samples(measurement, generators)
+        return image, expected_error(samples, image) if len(samples) > 1 else None
+
+    def with_samples(
+        self, measurement: Measurement, generators: Sequence[torch.Generator]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Image, and (samples, B, 1, H, W) the D(z_0) of the last round that it was made from."""
+        image = samples = None
         with torch.no_grad():
-            image = None
             if self.settings.start is not None:
                 image = self.estimate(measurement, generators)
             for _ in range(self.settings.rounds):
@@ -55,9 +69,10 @@ class ReSample:
                 drawn = [
                     self._sample(measurement, start, generators) for _ in range(self.settings.samples)
                 ]
-                image = self._finish(measurement, torch.stack(drawn).mean(dim=0))
-            assert image is not None
-            return image
+                samples = torch.stack(drawn)
+                image = self._finish(measurement, samples.mean(dim=0))
+        assert image is not None and samples is not None
+        return image, samples
 
     def _sample(
         self,
