@@ -22,9 +22,10 @@ from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.prior.bundle import read_bundle
 from resample_ct.reconstruct.base import Measurement
+from resample_ct.reconstruct.cascade import Cascade, read_refiner
 from resample_ct.reconstruct.classical import TV
 from resample_ct.reconstruct.fbp_unet import LearnedEstimate, read_fbp_unet
-from resample_ct.reconstruct.resample import ReSample
+from resample_ct.reconstruct.methods import MethodOptions, build_methods
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.slices import IMAGE_SIZE, network_slices
 
@@ -72,10 +73,13 @@ def read_slices(studies: Path, prior_window: object) -> torch.Tensor:
 @click.argument("studies", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--rows", default=".*", help="Only rows that match.")
 @click.option("--prior", type=click.Path(exists=True, path_type=Path), help="A bundle.")
+@click.option("--refiner", type=click.Path(exists=True, path_type=Path), help="A bundle.")
 @click.option("--noise", default=0.01, show_default=True)
-def main(studies: tuple[Path, ...], rows: str, prior: Path | None, noise: float) -> None:
+def main(
+    studies: tuple[Path, ...], rows: str, prior: Path | None, refiner: Path | None, noise: float
+) -> None:
     """Measure and print."""
-    model, network = read_bundle(prior), read_fbp_unet()
+    model, network, second = read_bundle(prior), read_fbp_unet(), read_refiner(refiner)
     truth = torch.cat([read_slices(folder, model.window) for folder in studies])
     operator = make_projector(ParallelBeam.uniform(IMAGE_SIZE, network.n_angles))
     clean = operator(truth)
@@ -89,7 +93,12 @@ def main(studies: tuple[Path, ...], rows: str, prior: Path | None, noise: float)
         print(f"| {name} | {value:.2f} | {seconds:.1f} |", flush=True)
 
     print("| what | PSNR (dB) | s / slice |\n|---|---|---|")
-    cheap = {"TV": TV(), "FBP-UNet": network, "FBP-UNet, then PICCS": LearnedEstimate(network)}
+    cheap = {
+        "TV": TV(),
+        "FBP-UNet": network,
+        "FBP-UNet, then PICCS": LearnedEstimate(network),
+        "Cascade": Cascade(network, second),
+    }
     for name, method in cheap.items():
         if re.search(rows, name):
             began = time.perf_counter()
@@ -99,10 +108,10 @@ def main(studies: tuple[Path, ...], rows: str, prior: Path | None, noise: float)
         if not re.search(rows, name):
             continue
         settings = settings_from(preset, changes)
-        estimate = TV() if settings.start_estimate == "tv" else LearnedEstimate(network)
+        options = MethodOptions(model, settings, fbp_unet=network, refiner=second)
+        method = build_methods(["resample"], options)["resample"]
         began = time.perf_counter()
-        image = ReSample(model, settings, estimate)(measurement, method_generators(0, indices))
-        show(name, image, began)
+        show(name, method(measurement, method_generators(0, indices)), began)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ _METHOD_NAMES = (
     "sirt",
     "tv",
     "fbp-unet",
+    "cascade",
     "pnp-unet",
     "admm-pnp",
     "dps",
@@ -165,6 +166,7 @@ class _Source(click.Path):
 @click.option("--series", help="SeriesInstanceUID, where the study holds several.")
 @click.option("--prior", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
 @click.option("--fbp-unet", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
+@click.option("--refiner", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
 @click.option("--pixel-prior", type=click.Path(path_type=Path), help="Of dps, mcg, ddrm, dmps, dds.")
 @click.option("--dncnn", type=click.Path(path_type=Path), help="Denoiser's bundle of admm-pnp.")
 @click.option("--unet-denoiser", type=click.Path(path_type=Path), help="Denoiser's bundle of pnp-unet.")
@@ -190,6 +192,7 @@ def reconstruct(
     series: str | None,
     prior: Path | None,
     fbp_unet: Path | None,
+    refiner: Path | None,
     pixel_prior: Path | None,
     dncnn: Path | None,
     unet_denoiser: Path | None,
@@ -237,6 +240,7 @@ def reconstruct(
         device=device,
         prior=prior,
         fbp_unet=fbp_unet,
+        refiner=refiner,
         pixel_prior=pixel_prior,
         dncnn=dncnn,
         unet_denoiser=unet_denoiser,

@@ -11,6 +11,7 @@ from resample_ct.prior.card import LatentPriorCard
 from resample_ct.prior.denoiser_bundle import DnCNNCard, UNetDenoiserCard
 from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
 from resample_ct.prior.pixel_bundle import PixelPriorCard
+from resample_ct.prior.refiner_bundle import RefinerCard
 
 
 def describe(source: Path, series: str | None = None) -> dict[str, str]:
@@ -42,7 +43,9 @@ def describe(source: Path, series: str | None = None) -> dict[str, str]:
 
 
 def _describe_bundle(folder: Path) -> dict[str, str]:
-    card = read_card(folder, LatentPriorCard, FBPUNetCard, PixelPriorCard, DnCNNCard, UNetDenoiserCard)
+    card = read_card(
+        folder, LatentPriorCard, FBPUNetCard, RefinerCard, PixelPriorCard, DnCNNCard, UNetDenoiserCard
+    )
     # The card's hashes say nothing until the weights are found to have them.
     read_networks(folder, card)
     low, high = card.window_hu

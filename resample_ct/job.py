@@ -29,6 +29,7 @@ class Job:
         device: of torch.
         prior: a bundle's folder; None takes the shipped one.
         fbp_unet: FBP-UNet's bundle; None takes the shipped one.
+        refiner: the bundle of the cascade's second network; None takes the shipped one.
         pixel_prior: the same for the diffusion prior on pixels.
         dncnn: the same for ADMM-PnP's denoiser.
         unet_denoiser: the same for PnP-UNet's denoiser.
@@ -54,6 +55,7 @@ class Job:
     device: str = "cpu"
     prior: Path | None = None
     fbp_unet: Path | None = None
+    refiner: Path | None = None
     pixel_prior: Path | None = None
     dncnn: Path | None = None
     unet_denoiser: Path | None = None

@@ -13,16 +13,18 @@ from resample_ct.prior.denoiser_bundle import DnCNNCard, UNetDenoiserCard, read_
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.prior.pixel import PixelPrior
 from resample_ct.prior.pixel_bundle import read_pixel_prior
+from resample_ct.reconstruct.cascade import Refiner, read_refiner
 from resample_ct.reconstruct.fbp_unet import FBPUNet, read_fbp_unet
 from resample_ct.reconstruct.methods import (
     NEEDS_PIXEL_PRIOR,
     NEEDS_PRIOR,
     MethodOptions,
     needs_fbp_unet,
+    needs_refiner,
 )
 from resample_ct.units import Window
 
-Model = LatentPrior | FBPUNet | PixelPrior | Denoiser
+Model = LatentPrior | FBPUNet | Refiner | PixelPrior | Denoiser
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Models:
     pixel_prior: PixelPrior | None = None
     dncnn: Denoiser | None = None
     unet_denoiser: Denoiser | None = None
+    refiner: Refiner | None = None
 
     @property
     def named(self) -> dict[str, Model]:
@@ -41,6 +44,7 @@ class Models:
         models: dict[str, Model | None] = {
             "prior": self.prior,
             "fbp-unet": self.fbp_unet,
+            "refiner": self.refiner,
             "pixel-prior": self.pixel_prior,
             "dncnn": self.dncnn,
             "unet-denoiser": self.unet_denoiser,
@@ -75,6 +79,7 @@ class Models:
             self.pixel_prior,
             self.dncnn,
             self.unet_denoiser,
+            self.refiner,
         )
 
     def behind(self, job: Job, method: str) -> dict[str, Model]:
@@ -93,6 +98,7 @@ def _needed(job: Job, methods: Iterable[str]) -> set[str]:
     needs = {
         "prior": bool(chosen & NEEDS_PRIOR),
         "fbp-unet": needs_fbp_unet(chosen, job.settings),
+        "refiner": needs_refiner(chosen, job.settings),
         "pixel-prior": bool(chosen & NEEDS_PIXEL_PRIOR),
         "dncnn": "admm-pnp" in chosen,
         "unet-denoiser": "pnp-unet" in chosen,
@@ -113,4 +119,5 @@ def read_models(job: Job) -> Models:
             if "unet-denoiser" in needed
             else None
         ),
+        refiner=read_refiner(job.refiner, device) if "refiner" in needed else None,
     )

@@ -57,8 +57,6 @@ class Refiner:
 class Cascade:
     """FBP-UNet, the measurement, the refiner, and the measurement again.
 
-    TV takes its place where FBP-UNet was not trained for the measurement.
-
     Attributes:
         fbp_unet: the first network.
         refiner: the second, trained behind it.
@@ -75,20 +73,25 @@ class Cascade:
                 "the one it belongs to by --fbp-unet, or train another: `resample-ct fine-tune refiner`"
             )
 
-    def believed(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
-        """(B, 1, 256, 256) what the second network gives, before the last data consistency."""
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+        """See `Reconstructor`."""
         first = self.fbp_unet(measurement, generators)
         with torch.no_grad():
-            image: torch.Tensor = self.refiner.network(between_networks(measurement, first))
-        return image
+            image = self.refiner.network(between_networks(measurement, first))
+        return optimise_pixels(measurement, image, "piccs", _PICCS_ITERATIONS, _PICCS_WEIGHT, kappa=1.0)
+
+
+@dataclass(frozen=True)
+class CascadeEstimate:
+    """Where ReSample may start from: the cascade, or TV for a measurement that it was not trained for."""
+
+    cascade: Cascade
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
-        if not self.fbp_unet.fits(measurement):
-            fallback: Reconstructor = TV()
-            return fallback(measurement, generators)
-        image = self.believed(measurement, generators)
-        return optimise_pixels(measurement, image, "piccs", _PICCS_ITERATIONS, _PICCS_WEIGHT, kappa=1.0)
+        fits = self.cascade.fbp_unet.fits(measurement)
+        method: Reconstructor = self.cascade if fits else TV()
+        return method(measurement, generators)
 
 
 def read_refiner(folder: Path | None = None, device: str = "cpu") -> Refiner:

@@ -12,6 +12,7 @@ from resample_ct.prior.latent import LatentPrior
 from resample_ct.prior.pixel import PixelPrior
 from resample_ct.reconstruct.admm_pnp import ADMMPnP
 from resample_ct.reconstruct.base import Reconstructor
+from resample_ct.reconstruct.cascade import Cascade, CascadeEstimate, Refiner
 from resample_ct.reconstruct.classical import CGLS, FBP, SIRT, TV
 from resample_ct.reconstruct.ddrm import DDRM
 from resample_ct.reconstruct.dds import DDS
@@ -38,6 +39,7 @@ class MethodOptions:
     pixel_prior: PixelPrior | None = None
     dncnn: Denoiser | None = None
     unet_denoiser: Denoiser | None = None
+    refiner: Refiner | None = None
 
 
 Model = TypeVar("Model")
@@ -58,14 +60,20 @@ def _pixel(options: MethodOptions) -> PixelPrior:
 
 
 def _resample(options: MethodOptions) -> Reconstructor:
-    prior = _latent(options)
-    if options.resample.start_estimate == "tv":
+    prior, estimate = _latent(options), options.resample.start_estimate
+    if options.resample.start is None or estimate == "tv":
         return ReSample(prior, options.resample)
+    if estimate == "cascade":
+        return ReSample(prior, options.resample, CascadeEstimate(_cascade(options)))
     return ReSample(prior, options.resample, LearnedEstimate(_fbp_unet(options)))
 
 
 def _fbp_unet(options: MethodOptions) -> FBPUNet:
     return _given(options.fbp_unet, "network", "--fbp-unet")
+
+
+def _cascade(options: MethodOptions) -> Cascade:
+    return Cascade(_fbp_unet(options), _given(options.refiner, "network", "--refiner"))
 
 
 METHODS: dict[str, Callable[[MethodOptions], Reconstructor]] = {
@@ -74,6 +82,7 @@ METHODS: dict[str, Callable[[MethodOptions], Reconstructor]] = {
     "sirt": lambda options: SIRT(),
     "tv": lambda options: TV(),
     "fbp-unet": _fbp_unet,
+    "cascade": _cascade,
     "pnp-unet": lambda options: PnPUNet(_given(options.unet_denoiser, "denoiser", "--unet-denoiser")),
     "admm-pnp": lambda options: ADMMPnP(_given(options.dncnn, "denoiser", "--dncnn")),
     "dps": lambda options: DPS(_pixel(options)),
@@ -92,6 +101,7 @@ TITLES = {
     "sirt": "SIRT",
     "tv": "TV",
     "fbp-unet": "FBP-UNet",
+    "cascade": "Cascade",
     "pnp-unet": "PnP-UNet",
     "admm-pnp": "ADMM-PnP",
     "dps": "DPS",
@@ -111,7 +121,13 @@ NEEDS_PIXEL_PRIOR = frozenset({"dps", "mcg", "ddrm", "dmps", "dds"})
 def needs_fbp_unet(names: Iterable[str], settings: ReSampleSettings) -> bool:
     """Whether one of the methods runs FBP-UNet's network."""
     starts_there = settings.start is not None and settings.start_estimate == "fbp-unet"
-    return "fbp-unet" in names or ("resample" in names and starts_there)
+    return "fbp-unet" in names or ("resample" in names and starts_there) or needs_refiner(names, settings)
+
+
+def needs_refiner(names: Iterable[str], settings: ReSampleSettings) -> bool:
+    """Whether one of the methods runs the cascade."""
+    starts_there = settings.start is not None and settings.start_estimate == "cascade"
+    return "cascade" in names or ("resample" in names and starts_there)
 
 
 def build_methods(names: Iterable[str], options: MethodOptions) -> dict[str, Reconstructor]:

@@ -20,8 +20,8 @@ class ReSampleSettings:
         steps: T, the number of DDIM steps.
         start: first time t; None starts from pure noise, a number from the noised encoding of a cheap
             estimate.
-        start_estimate: "tv", or "fbp-unet" made consistent with the measurement; TV in its place where
-            FBP-UNet was not trained for such views and noise.
+        start_estimate: "tv", "fbp-unet" made consistent with the measurement, or "cascade"; TV in their
+            place where FBP-UNet was not trained for such views and noise.
         eta: stochasticity of the DDIM step.
         skip: consistency at every `skip`-th step.
         pixel_below: pixel optimisation for latent_below < t <= pixel_below; plain DDIM above it.
@@ -48,7 +48,7 @@ class ReSampleSettings:
 
     steps: int = 1000
     start: int | None = None
-    start_estimate: Literal["tv", "fbp-unet"] = "tv"
+    start_estimate: Literal["tv", "fbp-unet", "cascade"] = "tv"
     eta: float = 0.0
     skip: int = 10
     pixel_below: int = 750

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from small_networks import SMALL, measured
 
 from resample_ct.errors import PriorError
-from resample_ct.physics.backends import make_projector
-from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.prior.bundle import write_bundle
 from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
-from resample_ct.prior.residual_unet import ResidualUNetSettings
-from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.classical import FBP, TV
 from resample_ct.reconstruct.fbp_unet import FBPUNet, LearnedEstimate, read_fbp_unet
 from resample_ct.units import Window
-
-SMALL = ResidualUNetSettings(features=(2, 2, 2, 2, 2), norm_groups=1)
-
-
-def measured(image, n_angles=25, sigma=0.01):
-    operator = make_projector(ParallelBeam.uniform(image.shape[-1], n_angles))
-    clean = operator(image)
-    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
-    return Measurement(operator, clean + sigma * noise, torch.full((len(image),), sigma**2))
 
 
 @pytest.fixture

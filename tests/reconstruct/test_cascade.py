@@ -1,0 +1,108 @@
+"""The cascade: two networks, and the measurement's say after each."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_networks import SMALL, measured
+
+from resample_ct.errors import OptionError, PriorError
+from resample_ct.prior.bundle import write_bundle
+from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
+from resample_ct.prior.refiner_bundle import RefinerCard
+from resample_ct.reconstruct.cascade import (
+    Cascade,
+    CascadeEstimate,
+    Refiner,
+    between_networks,
+    read_refiner,
+)
+from resample_ct.reconstruct.classical import TV
+from resample_ct.reconstruct.fbp_unet import FBPUNet
+from resample_ct.reconstruct.methods import MethodOptions, build_methods
+from resample_ct.reconstruct.resample import ReSample
+from resample_ct.reconstruct.resample_settings import settings_from
+from resample_ct.units import Window
+
+STATEMENTS = {"name": "mine", "description": "d", "authors": "a", "data_source": "s", "licence": "l"}
+
+
+@pytest.fixture
+def first():
+    torch.manual_seed(0)
+    return FBPUNet(SMALL.build().eval(), 25, 0.01, Window(), "first", "abc")
+
+
+@pytest.fixture
+def refiner():
+    torch.manual_seed(1)
+    return Refiner(SMALL.build().eval(), "abc", Window(), "second", "def")
+
+
+def test_each_network_is_followed_by_the_measurement(real_slice, first, refiner):
+    measurement = measured(real_slice)
+    image = first(measurement, [])
+    between = between_networks(measurement, image)
+    with torch.no_grad():
+        believed = refiner.network(between)
+    result = Cascade(first, refiner)(measurement, [])
+    for network, consistent in ((image, between), (believed, result)):
+        assert float(measurement.residual(consistent)) < 0.1 * float(measurement.residual(network))
+
+
+def test_second_network_decides_what_the_measurement_leaves_open(real_slice, first, refiner):
+    measurement = measured(real_slice)
+    before = Cascade(first, refiner)(measurement, [])
+    with torch.no_grad():
+        refiner.network.unet.final_conv.bias += 0.2
+    assert float((Cascade(first, refiner)(measurement, []) - before).abs().max()) > 0.01
+
+
+def test_slice_does_not_depend_on_its_batch(real_slice, first, refiner):
+    both = measured(torch.cat([real_slice, real_slice.flip(-1)]))
+    cascade = Cascade(first, refiner)
+    alone = cascade(measured(real_slice), [])
+    torch.testing.assert_close(cascade(both, [])[:1], alone, atol=1e-4, rtol=1e-4)
+
+
+def test_refiner_of_another_fbp_unet_is_refused(first, refiner):
+    other = FBPUNet(first.network, 25, 0.01, Window(), "other", "xyz")
+    with pytest.raises(PriorError, match="behind the FBP-UNet with hash abc, found other with xyz"):
+        Cascade(other, refiner)
+
+
+def test_estimate_is_tv_where_the_networks_were_not_trained(real_slice, first, refiner):
+    measurement = measured(real_slice, n_angles=12)
+    estimate = CascadeEstimate(Cascade(first, refiner))
+    assert torch.equal(estimate(measurement, []), TV()(measurement, []))
+
+
+def test_estimate_is_the_cascade_where_they_were(real_slice, first, refiner):
+    measurement, cascade = measured(real_slice), Cascade(first, refiner)
+    assert torch.equal(CascadeEstimate(cascade)(measurement, []), cascade(measurement, []))
+
+
+def test_resample_starts_there_if_told_to(tiny_prior, first, refiner):
+    settings = settings_from("fast", ["start_estimate=cascade"])
+    options = MethodOptions(tiny_prior, settings, fbp_unet=first, refiner=refiner)
+    method = build_methods(["resample"], options)["resample"]
+    assert isinstance(method, ReSample) and isinstance(method.estimate, CascadeEstimate)
+    with pytest.raises(OptionError, match="--refiner: no network"):
+        build_methods(["resample"], MethodOptions(tiny_prior, settings, fbp_unet=first))
+
+
+def test_bundle_brings_back_what_it_belongs_to(tmp_path, refiner):
+    card = RefinerCard(**STATEMENTS, unet=SMALL, n_angles=25, sigma=0.01, behind="abc")
+    write_bundle(tmp_path / "b", card, {"unet": refiner.network.state_dict()})
+    found = read_refiner(tmp_path / "b")
+    assert (found.behind, found.name) == ("abc", "mine")
+    x = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        torch.testing.assert_close(found.network(x), refiner.network(x))
+
+
+def test_fbp_unet_is_no_refiner(tmp_path, refiner):
+    card = FBPUNetCard(**STATEMENTS, unet=SMALL, n_angles=25, sigma=0.01)
+    write_bundle(tmp_path / "b", card, {"unet": refiner.network.state_dict()})
+    with pytest.raises(PriorError, match="kind is 'fbp-unet', expected 'refiner'"):
+        read_refiner(tmp_path / "b")
