@@ -27,7 +27,7 @@ SAMPLE = Path(__file__).parent.parent / "sample_data" / "Lung_Dx-A0002" / "3-B40
 @click.command()
 @click.option("--prior", type=click.Path(exists=True, path_type=Path), help="A bundle.")
 @click.option("--samples", type=click.Path(path_type=Path), help="PNG of a grid of samples.")
-@click.option("--steps", default=50, show_default=True, help="Of DDIM for the samples.")
+@click.option("--steps", default=100, show_default=True, help="Of DDIM for the samples.")
 @click.option("--count", default=16, show_default=True, help="Samples, a multiple of four.")
 def main(prior: Path | None, samples: Path | None, steps: int, count: int) -> None:
     """Measure, print and draw."""

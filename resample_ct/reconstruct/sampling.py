@@ -113,13 +113,16 @@ def stochastic_encode(
 def unconditional_samples(
     prior: DiffusionPrior, shape: Sequence[int], steps: int, generators: Sequence[torch.Generator]
 ) -> torch.Tensor:
-    """Slices (B, 1, H, W) that the prior makes up, one a generator, by deterministic DDIM.
+    """Slices (B, 1, H, W) that the prior makes up, one a generator, by ancestral sampling.
+
+    DDIM with eta = 1: fresh noise corrects what an early step got wrong, where deterministic steps of a
+    small network carried it to the end (docs/training.md shows both).
 
     Args:
         prior: the model.
         shape: (C, h, w) of one latent.
         steps: from pure noise to the slice.
-        generators: of the noise to start from.
+        generators: of all noise.
     """
     device = next(prior.unet.parameters()).device
     z = randn(torch.Size((len(generators), *shape)), generators).to(device)
@@ -127,5 +130,5 @@ def unconditional_samples(
         for t, a, a_next in reverse_times(prior.schedule, steps):
             noise = prior.predict_noise(z, t)
             clean = prior.schedule.tweedie(z, noise, t)
-            z = ddim_step(clean, noise, a, a_next, 0.0, generators)
+            z = ddim_step(clean, noise, a, a_next, 1.0, generators)
         return prior.decode(z)
