@@ -31,19 +31,57 @@ def weight_for_noise(noise_variance: torch.Tensor) -> torch.Tensor:
 def gradient(x: torch.Tensor) -> torch.Tensor:
     """Forward differences, (B, 2, row, column); zero across the last row and column."""
     result = x.new_zeros(x.shape[0], 2, *x.shape[2:])
-    result[:, 0, :-1] = x[:, 0, 1:] - x[:, 0, :-1]
-    result[:, 1, :, :-1] = x[:, 0, :, 1:] - x[:, 0, :, :-1]
+    _gradient_into(result, x)
     return result
+
+
+def _gradient_into(result: torch.Tensor, x: torch.Tensor) -> None:
+    """`gradient` in place; the last row and column of `result` stay as they are."""
+    torch.sub(x[:, 0, 1:], x[:, 0, :-1], out=result[:, 0, :-1])
+    torch.sub(x[:, 0, :, 1:], x[:, 0, :, :-1], out=result[:, 1, :, :-1])
 
 
 def gradient_adjoint(p: torch.Tensor) -> torch.Tensor:
     """The exact adjoint of `gradient`, (B, 1, row, column)."""
     result = p.new_zeros(p.shape[0], 1, *p.shape[2:])
-    result[:, 0, :-1] -= p[:, 0, :-1]
-    result[:, 0, 1:] += p[:, 0, :-1]
-    result[:, 0, :, :-1] -= p[:, 1, :, :-1]
-    result[:, 0, :, 1:] += p[:, 1, :, :-1]
+    _add_gradient_adjoint(result, p, 1.0)
     return result
+
+
+def _add_gradient_adjoint(x: torch.Tensor, p: torch.Tensor, scale: float) -> None:
+    """Add `scale` times `gradient_adjoint(p)` to x."""
+    x[:, 0, :-1].sub_(p[:, 0, :-1], alpha=scale)
+    x[:, 0, 1:].add_(p[:, 0, :-1], alpha=scale)
+    x[:, 0, :, :-1].sub_(p[:, 1, :, :-1], alpha=scale)
+    x[:, 0, :, 1:].add_(p[:, 1, :, :-1], alpha=scale)
+
+
+class _Penalty:
+    """One term weight * TV(x - reference): its dual variable, and how that takes a step.
+
+    Every field is as large as the image and is written in place: the solver is bound by memory, and
+    a temporary costs as much as the sum that it holds.
+    """
+
+    def __init__(
+        self, weight: float | torch.Tensor, reference: torch.Tensor | None, like: torch.Tensor
+    ) -> None:
+        self.limit = weight / _GRADIENT_SCALE
+        self.step = 1 / (_PRIMAL_TO_DUAL * 2)
+        self.dual = like.new_zeros(like.shape[0], 2, *like.shape[2:])
+        self.shift = None if reference is None else gradient(reference).mul_(self.step)
+        self._norm = torch.empty_like(like)
+
+    def ascend(self, slope: torch.Tensor) -> None:
+        """Follow the gradient, then go back to the nearest dual variable that is nowhere above `limit`."""
+        self.dual.add_(slope, alpha=self.step)
+        if self.shift is not None:
+            self.dual.sub_(self.shift)
+        down, across, norm = self.dual[:, :1], self.dual[:, 1:], self._norm
+        torch.mul(down, down, out=norm).addcmul_(across, across)
+        norm.rsqrt_().mul_(self.limit).clamp_(max=1.0)
+        down.mul_(norm)
+        across.mul_(norm)
 
 
 def _primal_dual(
@@ -55,29 +93,30 @@ def _primal_dual(
 ) -> torch.Tensor:
     """The argmin over x >= 0 of 0.5 ||A x - y||^2 + sum of weight * TV(x - reference)."""
     transpose = operator.T
-    scale = _GRADIENT_SCALE
     ones = y.new_ones(1, 1, *operator.domain_shape)
     rows = operator(ones).clamp(min=1e-3)
     columns = transpose(y.new_ones(1, 1, *operator.range_shape))
-    x_step = _PRIMAL_TO_DUAL / (columns + 4 * scale * len(terms))
-    p_step = 1 / (_PRIMAL_TO_DUAL * rows)
-    q_step = 1 / (_PRIMAL_TO_DUAL * 2 * scale)
-    x = y.new_zeros(y.shape[0], 1, *operator.domain_shape) if start is None else start
-    extrapolated = x
-    p = torch.zeros_like(y)
-    limits = [weight / scale for weight, _ in terms]
-    references = [0.0 if r is None else gradient(r) for _, r in terms]
-    duals = [x.new_zeros(x.shape[0], 2, *x.shape[2:]) for _ in terms]
+    x_step = (_PRIMAL_TO_DUAL / (columns + 4 * _GRADIENT_SCALE * len(terms))).contiguous()
+    # p <- (p + p_step (A x - y)) / (1 + p_step)
+    keep = (1 - 1 / (1 + _PRIMAL_TO_DUAL * rows)).contiguous()
+    take = 1 - keep
+    taken = take * y
+    shape = y.shape[0], 1, *operator.domain_shape
+    x = y.new_zeros(shape) if start is None else start.clone(memory_format=torch.contiguous_format)
+    extrapolated, following, step = x.clone(), torch.empty_like(x), torch.empty_like(x)
+    slope = x.new_zeros(x.shape[0], 2, *x.shape[2:])
+    p = y.new_zeros(y.shape)
+    penalties = [_Penalty(weight, reference, x) for weight, reference in terms]
     for _ in range(iterations):
-        p = (p + p_step * (operator(extrapolated) - y)) / (1 + p_step)
-        slope = gradient(extrapolated)
-        for index, (limit, reference) in enumerate(zip(limits, references, strict=True)):
-            q = duals[index] + q_step * scale * (slope - reference)
-            duals[index] = q / (q.norm(dim=1, keepdim=True) / limit).clamp(min=1.0)
-        previous = x
-        step = transpose(p) + scale * gradient_adjoint(torch.stack(duals).sum(dim=0))
-        x = (x - x_step * step).clamp(min=0.0)
-        extrapolated = 2 * x - previous
+        p.mul_(keep).addcmul_(take, operator(extrapolated)).sub_(taken)
+        _gradient_into(slope, extrapolated)
+        step.copy_(transpose(p))
+        for penalty in penalties:
+            penalty.ascend(slope)
+            _add_gradient_adjoint(step, penalty.dual, _GRADIENT_SCALE)
+        torch.addcmul(x, x_step, step, value=-1.0, out=following).clamp_(min=0.0)
+        torch.lerp(x, following, 2.0, out=extrapolated)
+        x, following = following, x
     return x
 
 
