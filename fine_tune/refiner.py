@@ -1,4 +1,4 @@
-"""What the cascade's second network learns: from FBP-UNet's estimate, made consistent, to the slice."""
+"""What the cascade's second network learns: from FBP-UNet's estimate, or its own result, to the slice."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from resample_ct.metrics import psnr
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.cascade import between_networks
+from resample_ct.reconstruct.cascade import ROUND_ITERATIONS, first_image, refined
 from resample_ct.reconstruct.fbp_unet import FBPUNet
 from resample_ct.slices import IMAGE_SIZE
 
+_MOST_ROUNDS = 2
+
 
 class RefinerTask:
-    """Squared error of the network behind FBP-UNet and the data consistency.
+    """Squared error of the network on the images that a cascade shows it.
+
+    A third of the batches each are FBP-UNet's estimates, the network's own result on those, and the
+    result on that: all made consistent with the measurement.
 
     Args:
         source: of slices, projected anew at each draw.
@@ -31,42 +36,51 @@ class RefinerTask:
     def __init__(self, source: SliceSource, held_out: torch.Tensor, fbp_unet: FBPUNet) -> None:
         self._source = source
         self._fbp_unet = fbp_unet
-        self._projector = make_projector(ParallelBeam.uniform(IMAGE_SIZE, fbp_unet.n_angles))
+        self._geometry = ParallelBeam.uniform(IMAGE_SIZE, fbp_unet.n_angles)
         self._held_out = held_out
-        generator = generator_of_step(0, 0)
-        self._held_out_estimate = torch.cat(
-            [self._estimate(part, generator) for part in held_out.split(4)]
-        )
+        self._held_out_sinogram = self._measure(held_out, generator_of_step(0, 0))
+        self._held_out_first = self._first(self._held_out_sinogram)
 
-    def _estimate(self, slices: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """(B, 1, 256, 256) what the network sees of slices that are measured."""
-        sigma = self._fbp_unet.sigma
-        with torch.no_grad():
-            clean = self._projector(slices)
-            noisy = clean + sigma * torch.randn(clean.shape, generator=generator)
-            measurement = Measurement(self._projector, noisy, torch.full((len(slices),), sigma**2))
-            return between_networks(measurement, self._fbp_unet(measurement, []))
+    def _measure(self, slices: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """(B, 1, angle, detector) the slices' noisy sinograms."""
+        clean = make_projector(self._geometry)(slices)
+        return clean + self._fbp_unet.sigma * torch.randn(clean.shape, generator=generator)
+
+    def _measurement(self, sinogram: torch.Tensor) -> Measurement:
+        variance = torch.full((len(sinogram),), self._fbp_unet.sigma**2).to(sinogram)
+        return Measurement(make_projector(self._geometry, str(sinogram.device)), sinogram, variance)
+
+    def _first(self, sinogram: torch.Tensor) -> torch.Tensor:
+        parts = [first_image(self._fbp_unet, self._measurement(part)) for part in sinogram.split(4)]
+        return torch.cat(parts)
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
-        """Consistent estimate and slice."""
+        """Sinogram, first image, number of rounds before the one learned from, and slice."""
         slices = self._source.draw(size, IMAGE_SIZE, generator)
-        return self._estimate(slices, generator), slices
+        sinogram = self._measure(slices, generator)
+        rounds = torch.randint(_MOST_ROUNDS + 1, (1,), generator=generator).expand(size)
+        return sinogram, self._first(sinogram), rounds, slices
 
     def loss(self, network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
         """Mean squared error, in units of 1 % of the window so that the numbers can be read."""
-        estimate, slices = batch
-        return 1e4 * (network(estimate) - slices).square().mean()
+        sinogram, image, rounds, slices = batch
+        for _ in range(int(rounds[0])):
+            image = refined(network, self._measurement(sinogram), image, ROUND_ITERATIONS)
+        return 1e4 * (network(image) - slices).square().mean()
 
-    def _clean(self, network: nn.Module) -> torch.Tensor:
+    def _second(self, network: nn.Module) -> torch.Tensor:
+        """The held-out slices after two rounds."""
         device = next(network.parameters()).device
-        parts = [network(part.to(device)) for part in self._held_out_estimate.split(4)]
-        return torch.cat(parts).clamp(0, 1).cpu()
+        image, sinogram = self._held_out_first.to(device), self._held_out_sinogram.to(device)
+        for _ in range(2):
+            image = refined(network, self._measurement(sinogram), image, ROUND_ITERATIONS)
+        return image.clamp(0, 1).cpu()
 
     def validate(self, network: nn.Module) -> float:
-        """Mean PSNR in dB on the held-out slices."""
-        return float(psnr(self._clean(network), self._held_out).mean())
+        """Mean PSNR in dB on the held-out slices after two rounds."""
+        return float(psnr(self._second(network), self._held_out).mean())
 
     def picture(self, network: nn.Module) -> torch.Tensor:
-        """Two held-out slices: estimate, network, truth."""
-        rows = self._held_out_estimate, self._clean(network), self._held_out
+        """Two held-out slices: what the network sees first, after two rounds, truth."""
+        rows = self._held_out_first, self._second(network), self._held_out
         return side_by_side([row[:2] for row in rows])

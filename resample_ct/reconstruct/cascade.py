@@ -1,8 +1,9 @@
 """A cascade of networks with data consistency between them, after Schlemper et al. 2018.
 
 "A Deep Cascade of Convolutional Neural Networks for Dynamic MR Image Reconstruction" (IEEE TMI 37(2)): a
-network, then the measurement, then a network again. Here FBP-UNet, ridge data consistency, a second UNet
-that is trained behind it, and PICCS around what that one believes.
+network, then the measurement, then a network again, and so on. Here FBP-UNet with ridge data consistency
+makes the first image; a second UNet, trained on that and on its own results, refines it round by round,
+each time followed by PICCS around what it believes.
 """
 
 from __future__ import annotations
@@ -26,12 +27,23 @@ from resample_ct.units import Window
 _RIDGE_WEIGHT = 0.05
 _RIDGE_ITERATIONS = 10
 _PICCS_WEIGHT = 0.3
-_PICCS_ITERATIONS = 100
+_LAST_ITERATIONS = 100
+ROUND_ITERATIONS = 50
 
 
-def between_networks(measurement: Measurement, image: torch.Tensor) -> torch.Tensor:
-    """(B, 1, 256, 256) the first network's image, made consistent: what the second one sees."""
+def first_image(fbp_unet: FBPUNet, measurement: Measurement) -> torch.Tensor:
+    """(B, 1, 256, 256) FBP-UNet's estimate, made consistent: what the refiner sees first."""
+    image = fbp_unet(measurement, [])
     return optimise_pixels(measurement, image, "ridge", _RIDGE_ITERATIONS, _RIDGE_WEIGHT, kappa=1.0)
+
+
+def refined(
+    network: nn.Module, measurement: Measurement, image: torch.Tensor, iterations: int
+) -> torch.Tensor:
+    """(B, 1, 256, 256) one round: what the refiner believes of an image, made consistent."""
+    with torch.no_grad():
+        believed = network(image)
+        return optimise_pixels(measurement, believed, "piccs", iterations, _PICCS_WEIGHT, kappa=1.0)
 
 
 @dataclass(frozen=True)
@@ -55,15 +67,17 @@ class Refiner:
 
 @dataclass(frozen=True)
 class Cascade:
-    """FBP-UNet, the measurement, the refiner, and the measurement again.
+    """FBP-UNet and the measurement, then rounds of the refiner and the measurement.
 
     Attributes:
         fbp_unet: the first network.
         refiner: the second, trained behind it.
+        rounds: of the refiner, one or more.
     """
 
     fbp_unet: FBPUNet
     refiner: Refiner
+    rounds: int = 4
 
     def __post_init__(self) -> None:
         if self.refiner.behind != self.fbp_unet.sha256:
@@ -75,10 +89,11 @@ class Cascade:
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
-        first = self.fbp_unet(measurement, generators)
-        with torch.no_grad():
-            image = self.refiner.network(between_networks(measurement, first))
-        return optimise_pixels(measurement, image, "piccs", _PICCS_ITERATIONS, _PICCS_WEIGHT, kappa=1.0)
+        image = first_image(self.fbp_unet, measurement)
+        for left in reversed(range(self.rounds)):
+            iterations = ROUND_ITERATIONS if left else _LAST_ITERATIONS
+            image = refined(self.refiner.network, measurement, image, iterations)
+        return image
 
 
 @dataclass(frozen=True)

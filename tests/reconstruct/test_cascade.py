@@ -11,11 +11,13 @@ from resample_ct.prior.bundle import write_bundle
 from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
 from resample_ct.prior.refiner_bundle import RefinerCard
 from resample_ct.reconstruct.cascade import (
+    ROUND_ITERATIONS,
     Cascade,
     CascadeEstimate,
     Refiner,
-    between_networks,
+    first_image,
     read_refiner,
+    refined,
 )
 from resample_ct.reconstruct.classical import TV
 from resample_ct.reconstruct.fbp_unet import FBPUNet
@@ -41,13 +43,21 @@ def refiner():
 
 def test_each_network_is_followed_by_the_measurement(real_slice, first, refiner):
     measurement = measured(real_slice)
-    image = first(measurement, [])
-    between = between_networks(measurement, image)
+    before = first(measurement, [])
+    image = first_image(first, measurement)
     with torch.no_grad():
-        believed = refiner.network(between)
-    result = Cascade(first, refiner)(measurement, [])
-    for network, consistent in ((image, between), (believed, result)):
+        believed = refiner.network(image)
+    result = refined(refiner.network, measurement, image, 100)
+    for network, consistent in ((before, image), (believed, result)):
         assert float(measurement.residual(consistent)) < 0.1 * float(measurement.residual(network))
+    assert torch.equal(Cascade(first, refiner, rounds=1)(measurement, []), result)
+
+
+def test_every_round_starts_from_the_one_before(real_slice, first, refiner):
+    measurement = measured(real_slice)
+    once = refined(refiner.network, measurement, first_image(first, measurement), ROUND_ITERATIONS)
+    twice = refined(refiner.network, measurement, once, 100)
+    assert torch.equal(Cascade(first, refiner, rounds=2)(measurement, []), twice)
 
 
 def test_second_network_decides_what_the_measurement_leaves_open(real_slice, first, refiner):
