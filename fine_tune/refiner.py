@@ -16,14 +16,14 @@ from resample_ct.reconstruct.cascade import ROUND_ITERATIONS, first_image, refin
 from resample_ct.reconstruct.fbp_unet import FBPUNet
 from resample_ct.slices import IMAGE_SIZE
 
-_MOST_ROUNDS = 2
+_MOST_ROUNDS = 3
 
 
 class RefinerTask:
     """Squared error of the network on the images that a cascade shows it.
 
-    A third of the batches each are FBP-UNet's estimates, the network's own result on those, and the
-    result on that: all made consistent with the measurement.
+    A quarter of the batches each are FBP-UNet's estimates and the network's own results after one, two
+    and three rounds, all made consistent with the measurement.
 
     Args:
         source: of slices, projected anew at each draw.

@@ -65,6 +65,19 @@ class Refiner:
     sha256: str
 
 
+class OverFlips(nn.Module):
+    """The mean of what a network makes of an image's four mirror images."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self._network = network
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """The mean, turned back."""
+        flips: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-1, -2))
+        return torch.stack([self._network(image.flip(axes)).flip(axes) for axes in flips]).mean(dim=0)
+
+
 @dataclass(frozen=True)
 class Cascade:
     """FBP-UNet and the measurement, then rounds of the refiner and the measurement.
@@ -73,11 +86,13 @@ class Cascade:
         fbp_unet: the first network.
         refiner: the second, trained behind it.
         rounds: of the refiner, one or more.
+        flips: the refiner sees every image in its four mirror images, in which the views are the same.
     """
 
     fbp_unet: FBPUNet
     refiner: Refiner
     rounds: int = 4
+    flips: bool = False
 
     def __post_init__(self) -> None:
         if self.refiner.behind != self.fbp_unet.sha256:
@@ -89,10 +104,11 @@ class Cascade:
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
+        network = OverFlips(self.refiner.network) if self.flips else self.refiner.network
         image = first_image(self.fbp_unet, measurement)
         for left in reversed(range(self.rounds)):
             iterations = ROUND_ITERATIONS if left else _LAST_ITERATIONS
-            image = refined(self.refiner.network, measurement, image, iterations)
+            image = refined(network, measurement, image, iterations)
         return image
 
 

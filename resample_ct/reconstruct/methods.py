@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from resample_ct.errors import OptionError
@@ -64,7 +64,10 @@ def _resample(options: MethodOptions) -> Reconstructor:
     if options.resample.start is None or estimate == "tv":
         return ReSample(prior, options.resample)
     if estimate == "cascade":
-        return ReSample(prior, options.resample, CascadeEstimate(_cascade(options)))
+        start = replace(
+            _cascade(options), rounds=options.resample.start_rounds, flips=options.resample.start_flips
+        )
+        return ReSample(prior, options.resample, CascadeEstimate(start))
     return ReSample(prior, options.resample, LearnedEstimate(_fbp_unet(options)))
 
 

@@ -8,7 +8,7 @@ from the paper, the difference is a named option: `variance_rule`, `latent_dps_s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -20,6 +20,7 @@ from resample_ct.reconstruct.consistency import (
     optimise_latent,
     optimise_pixels,
 )
+from resample_ct.reconstruct.detail import DetailKeepingPrior
 from resample_ct.reconstruct.resample_settings import ReSampleSettings
 from resample_ct.reconstruct.sampling import (
     ddim_step,
@@ -65,9 +66,15 @@ class ReSample:
             if self.settings.start is not None:
                 image = self.estimate(measurement, generators)
             for _ in range(self.settings.rounds):
-                start = None if image is None else self.prior.encode(image.clamp(0.0, 1.0))
+                start, sampler = None, self
+                if image is not None:
+                    image = image.clamp(0.0, 1.0)
+                    start = self.prior.encode(image)
+                    if self.settings.keep_detail:
+                        kept = DetailKeepingPrior(self.prior, image - self.prior.decode(start))
+                        sampler = replace(self, prior=kept)
                 drawn = [
-                    self._sample(measurement, start, generators) for _ in range(self.settings.samples)
+                    sampler._sample(measurement, start, generators) for _ in range(self.settings.samples)
                 ]
                 samples = torch.stack(drawn)
                 image = self._finish(measurement, samples.mean(dim=0))

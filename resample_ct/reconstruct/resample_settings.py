@@ -22,6 +22,10 @@ class ReSampleSettings:
             estimate.
         start_estimate: "tv", "fbp-unet" made consistent with the measurement, or "cascade"; TV in their
             place where FBP-UNet was not trained for such views and noise.
+        start_rounds: of the cascade, where that is the estimate.
+        start_flips: the cascade's refiner sees every image in its four mirror images and gives the mean.
+        keep_detail: what the autoencoder loses of the estimate is added to every decoded image, so that
+            samples differ from the estimate only in what the prior changed.
         eta: stochasticity of the DDIM step.
         skip: consistency at every `skip`-th step.
         pixel_below: pixel optimisation for latent_below < t <= pixel_below; plain DDIM above it.
@@ -49,6 +53,9 @@ class ReSampleSettings:
     steps: int = 1000
     start: int | None = None
     start_estimate: Literal["tv", "fbp-unet", "cascade"] = "tv"
+    start_rounds: int = 4
+    start_flips: bool = False
+    keep_detail: bool = False
     eta: float = 0.0
     skip: int = 10
     pixel_below: int = 750
@@ -73,7 +80,7 @@ class ReSampleSettings:
 
     def __post_init__(self) -> None:
         """Refuse values that no run could use."""
-        for name in ("steps", "skip", "rounds", "samples"):
+        for name in ("steps", "skip", "rounds", "samples", "start_rounds"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name}: found {getattr(self, name)}, expected 1 or more")
         if self.rounds > 1 and self.start is None:

@@ -14,6 +14,7 @@ from resample_ct.reconstruct.cascade import (
     ROUND_ITERATIONS,
     Cascade,
     CascadeEstimate,
+    OverFlips,
     Refiner,
     first_image,
     read_refiner,
@@ -58,6 +59,17 @@ def test_every_round_starts_from_the_one_before(real_slice, first, refiner):
     once = refined(refiner.network, measurement, first_image(first, measurement), ROUND_ITERATIONS)
     twice = refined(refiner.network, measurement, once, 100)
     assert torch.equal(Cascade(first, refiner, rounds=2)(measurement, []), twice)
+
+
+def test_mirrored_slice_gives_the_mirrored_image_with_flips(real_slice, refiner):
+    network = OverFlips(refiner.network)
+    with torch.no_grad():
+        for axes in ((-1,), (-2,), (-1, -2)):
+            mirrored = network(real_slice.flip(axes)).flip(axes)
+            torch.testing.assert_close(mirrored, network(real_slice), atol=1e-6, rtol=1e-5)
+        assert not torch.allclose(
+            refiner.network(real_slice.flip(-1)).flip(-1), refiner.network(real_slice), atol=1e-6
+        )
 
 
 def test_second_network_decides_what_the_measurement_leaves_open(real_slice, first, refiner):
