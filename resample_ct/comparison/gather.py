@@ -60,7 +60,7 @@ def gather(finished: Finished, lpips: Distance | None) -> Gathered:
             if name in part.with_lesions:
                 which = key | {"method": name, "slice": part.index}
                 lesions += [which | fate for fate in _fates(finished, part, name, truth)]
-                blobs.append(which | {"invented": invented(error, inside, pixel_mm)})
+                blobs.append(which | {"invented": invented(window.to_hu(image), truth, inside, pixel_mm)})
     where = {"angles": finished.condition.job.n_angles, "noise": finished.condition.job.noise}
     return Gathered(
         records=[

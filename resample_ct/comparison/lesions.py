@@ -3,7 +3,7 @@
 A lesion is a Gaussian blob, contrast * 2^-(2 r / diameter)^2, whose diameter is its full width at half
 maximum. It is added to the truth before projection. What a method made of it is the difference of two
 reconstructions, with it and without it, from the same noise: everything else that the method gets wrong
-cancels. What it invents is looked for in the reconstruction without lesions, minus the truth.
+cancels. What it invents is looked for in the reconstruction without lesions.
 """
 
 from __future__ import annotations
@@ -108,39 +108,43 @@ def kept_share(
     return shares
 
 
-def invented(error_hu: np.ndarray, inside: np.ndarray, pixel_mm: float) -> int:
-    """How many blobs an error map holds that are as large as a lesion and beyond `INVENTED_HU`.
+def invented(image_hu: np.ndarray, truth_hu: np.ndarray, inside: np.ndarray, pixel_mm: float) -> int:
+    """How many blobs as large as a lesion a reconstruction (row, column) holds that the truth does not.
 
-    Extremes, in place and size, of the scale-normalised Laplacian of Gaussian at the lesions' sizes
-    (Lindeberg 1998). On a Gaussian blob of contrast c, the Laplacian at its own scale sigma is
-    -c / (2 sigma^2), which gives the contrast. An offset or a slope has none; edges and streaks are told
-    by their curvatures.
+    A blob is an extreme, in place and size, of the scale-normalised Laplacian of Gaussian at the lesions'
+    sizes (Lindeberg 1998). On a Gaussian blob of contrast c, the Laplacian at its own scale sigma is
+    -c / (2 sigma^2), which gives the contrast. An offset or a slope has none; edges and streaks are told by
+    their curvatures. It counts where reconstruction minus truth has one beyond `INVENTED_HU`, the
+    reconstruction has it too, and the truth less than half of it: a vessel that was lost, or drawn too
+    dark, was not invented.
 
     Args:
-        error_hu: (row, column), reconstruction minus truth.
+        image_hu: without lesions.
+        truth_hu: what it should be.
         inside: where to look.
         pixel_mm: side of a pixel.
     """
     sigmas = [diameter / pixel_mm / _WIDTH_PER_SIGMA for diameter in DIAMETERS_MM]
-    error = np.where(inside, error_hu, 0.0).astype(np.float64)
-    contrast, round_enough = zip(*(_contrast_at(error, sigma) for sigma in sigmas), strict=True)
-    stack, is_round = np.stack(contrast), np.stack(round_enough)
-    extreme = np.abs(stack) == ndimage.maximum_filter(np.abs(stack), size=(3, 3, 3))
-    found = np.argwhere(extreme & is_round & inside & (np.abs(stack) >= INVENTED_HU))
-    strongest = sorted(found, key=lambda place: -abs(stack[tuple(place)]))
+    error = np.where(inside, image_hu - truth_hu, 0.0).astype(np.float64)
+    wrong, is_round = map(np.stack, zip(*(_contrast_at(error, sigma) for sigma in sigmas), strict=True))
+    there = np.stack([_contrast_at(truth_hu.astype(np.float64), sigma)[0] for sigma in sigmas])
+    strength, sign = np.abs(wrong), np.sign(wrong)
+    extreme = strength == ndimage.maximum_filter(strength, size=(3, 3, 3))
+    new = (sign * (wrong + there) >= INVENTED_HU) & (sign * there < strength)
+    found = np.argwhere(extreme & is_round & new & inside & (strength >= INVENTED_HU))
     counted: list[np.ndarray] = []
-    for place in strongest:
+    for place in sorted(found, key=lambda place: -strength[tuple(place)]):
         radius = sigmas[place[0]] * _WIDTH_PER_SIGMA
         if all(np.hypot(*(place[1:] - other[1:])) > radius for other in counted):
             counted.append(place)
     return len(counted)
 
 
-def _contrast_at(error: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+def _contrast_at(image: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
     """The contrast of a blob of this scale at each pixel, and whether it is round there."""
-    rr = ndimage.gaussian_filter(error, sigma, order=(2, 0))
-    cc = ndimage.gaussian_filter(error, sigma, order=(0, 2))
-    rc = ndimage.gaussian_filter(error, sigma, order=(1, 1))
+    rr = ndimage.gaussian_filter(image, sigma, order=(2, 0))
+    cc = ndimage.gaussian_filter(image, sigma, order=(0, 2))
+    rc = ndimage.gaussian_filter(image, sigma, order=(1, 1))
     trace, determinant = rr + cc, rr * cc - rc**2
     limit = (_ROUNDNESS + 1) ** 2 / _ROUNDNESS
     return -2 * sigma**2 * trace, (determinant > 0) & (trace**2 < limit * determinant)

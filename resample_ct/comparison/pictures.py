@@ -17,7 +17,7 @@ from scipy.ndimage import uniform_filter
 from resample_ct.comparison.finished import ComparedSlice, Finished
 from resample_ct.comparison.gather import ERROR_EDGES, Gathered
 from resample_ct.comparison.lesions import place_lesions
-from resample_ct.comparison.tissues import TISSUES
+from resample_ct.comparison.tissues import TISSUES, body
 from resample_ct.physics.backends import make_projector
 from resample_ct.reconstruct.methods import TITLES
 from resample_ct.report import choose_rows
@@ -40,10 +40,8 @@ def montage(finished: Finished, part: ComparedSlice) -> bytes:
     window = finished.problem.window
     hu = {"truth": window.to_hu(part.truth)}
     hu |= {name: window.to_hu(image) for name, image in part.images.items()}
-    row, column = _zoomed(list(hu.values()))
+    row, column = _zoomed(list(hu.values()), body(hu["truth"]))
     residuals = _residuals(finished, part)
-    # Methods that fit differ by orders of magnitude: the scale is that of the middle one.
-    scale = 3 * float(np.median([_rms(residual) for residual in residuals.values()])) or 1.0
     figure, axes = _panels(4, len(hu))
     for place, (name, image) in enumerate(hu.items()):
         _grey(axes[0, place], image, TITLES.get(name, name))
@@ -57,14 +55,13 @@ def montage(finished: Finished, part: ComparedSlice) -> bytes:
         axes[2, place].imshow(error, cmap="RdBu_r", vmin=-_ERROR_HU, vmax=_ERROR_HU)
         axes[2, place].set_title(f"RMS {_rms(error):.0f} HU", fontsize=8)
         residual = residuals[name]
+        # They differ by orders of magnitude between methods: each has its own scale.
+        scale = 3 * _rms(residual) or 1.0
         axes[3, place].imshow(
             residual, cmap="PuOr", vmin=-scale, vmax=scale, aspect="auto", interpolation="nearest"
         )
-        axes[3, place].set_title(f"RMS {_rms(residual):.2g}", fontsize=8)
-    for line, text in enumerate(
-        ("slice", "where methods differ", f"error, ±{_ERROR_HU:.0f} HU", f"A x - y, ±{scale:.2g}")
-    ):
-        axes[line, 0].text(-0.06, 0.5, text, rotation=90, va="center", transform=axes[line, 0].transAxes)
+        axes[3, place].set_title(f"RMS {_rms(residual):.2g}, shown ±{scale:.2g}", fontsize=8)
+    _name_rows(axes, ("slice", "where methods differ", f"error, ±{_ERROR_HU:.0f} HU", "A x - y"))
     return _png(figure)
 
 
@@ -91,8 +88,7 @@ def lesion_montage(finished: Finished, part: ComparedSlice) -> bytes:
                 axes[line, place].add_patch(
                     Rectangle(corner, 2 * radius, 2 * radius, fill=False, color="limegreen", lw=0.7)
                 )
-    for line, text in enumerate(("with lesions", f"minus without, ±{_ERROR_HU:.0f} HU")):
-        axes[line, 0].text(-0.06, 0.5, text, rotation=90, va="center", transform=axes[line, 0].transAxes)
+    _name_rows(axes, ("with lesions", f"minus without, ±{_ERROR_HU:.0f} HU"))
     return _png(figure)
 
 
@@ -144,9 +140,9 @@ def _colours(records: Sequence[dict[str, Any]]) -> list[tuple[str, Any]]:
     ]
 
 
-def _zoomed(images: Sequence[np.ndarray]) -> tuple[int, int]:
-    """Upper left corner of the square in which the images differ most."""
-    differing = uniform_filter(np.std(np.stack(images), axis=0), _ZOOM, mode="constant")
+def _zoomed(images: Sequence[np.ndarray], inside: np.ndarray) -> tuple[int, int]:
+    """Upper left corner of the square in which the images differ most inside the body."""
+    differing = uniform_filter(inside * np.std(np.stack(images), axis=0), _ZOOM, mode="constant")
     half = _ZOOM // 2
     within = differing[half:-half, half:-half]
     row, column = np.unravel_index(int(np.argmax(within)), within.shape)
@@ -166,12 +162,19 @@ def _rms(values: np.ndarray) -> float:
 
 
 def _panels(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
-    figure = Figure(figsize=(_PANEL * columns + 0.3, (_PANEL + 0.2) * rows))
+    figure = Figure(figsize=(_PANEL * columns + 0.4, (_PANEL + 0.2) * rows))
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
-    figure.subplots_adjust(left=0.3 / (_PANEL * columns), right=0.995, top=0.96, bottom=0.01, wspace=0.03)
+    figure.subplots_adjust(
+        left=0.4 / (_PANEL * columns + 0.4), right=0.995, top=0.96, bottom=0.01, wspace=0.03
+    )
     return figure, axes
+
+
+def _name_rows(axes: np.ndarray, names: Sequence[str]) -> None:
+    for axis, name in zip(axes[:, 0], names, strict=True):
+        axis.text(-0.09, 0.5, name, rotation=90, va="center", ha="center", transform=axis.transAxes)
 
 
 def _grey(axis: Axes, image: np.ndarray, title: str) -> None:

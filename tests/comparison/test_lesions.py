@@ -22,6 +22,8 @@ from resample_ct.comparison.tissues import body
 from resample_ct.units import Window
 
 PIXEL_MM = 1.3
+FLAT = np.zeros((256, 256))
+EVERYWHERE = np.ones((256, 256), bool)
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_slice_without_room_gets_none():
 def test_perfect_reconstruction_keeps_all_and_invents_none(truth, lesions):
     kept = kept_share(insert(truth, lesions, PIXEL_MM), truth, lesions, PIXEL_MM)
     assert kept == pytest.approx([1.0] * len(lesions), abs=0.02)
-    assert invented(truth - truth, body(truth), PIXEL_MM) == 0
+    assert invented(truth, truth, body(truth), PIXEL_MM) == 0
 
 
 def test_blurred_reconstruction_loses_the_small_ones(truth, lesions):
@@ -101,28 +103,38 @@ def test_what_both_reconstructions_get_wrong_cancels(truth, lesions, rng):
 )
 def test_one_added_blob_is_invented_exactly_once(diameter, contrast, row, column):
     error = contrast * Lesion("lung", row, column, diameter, contrast).profile((256, 256), PIXEL_MM)
-    assert invented(error, np.ones((256, 256), bool), PIXEL_MM) == 1
+    assert invented(error, FLAT, EVERYWHERE, PIXEL_MM) == 1
+
+
+def test_blob_added_to_a_real_slice_is_invented_exactly_once(truth):
+    added = insert(truth, [Lesion("soft tissue", 90, 128, 10.0, 200.0)], PIXEL_MM)
+    assert body(truth)[90, 128]
+    assert invented(added, truth, body(truth), PIXEL_MM) == 1
+
+
+def test_blob_that_was_lost_or_drawn_too_dark_was_not_invented():
+    blob = 400 * Lesion("lung", 100, 100, 10.0, 400.0).profile((256, 256), PIXEL_MM)
+    assert invented(FLAT, blob, EVERYWHERE, PIXEL_MM) == 0
+    assert invented(0.5 * blob, blob, EVERYWHERE, PIXEL_MM) == 0
 
 
 def test_two_blobs_are_two():
     blobs = [Lesion("lung", 100, 100, 6.0, 200.0), Lesion("lung", 100, 130, 15.0, -200.0)]
-    error = insert(np.zeros((256, 256)), blobs, PIXEL_MM)
-    assert invented(error, np.ones((256, 256), bool), PIXEL_MM) == 2
+    assert invented(insert(FLAT, blobs, PIXEL_MM), FLAT, EVERYWHERE, PIXEL_MM) == 2
 
 
 def test_weak_blob_edge_streak_and_offset_are_not_invented():
-    inside = np.ones((256, 256), bool)
     weak = 80 * Lesion("lung", 100, 100, 10.0, 80.0).profile((256, 256), PIXEL_MM)
     edge = np.zeros((256, 256))
     edge[:, 128:] = 400
     streak = np.zeros((256, 256))
     streak[:, 127:131] = 400
     for error in (weak, edge, streak, np.full((256, 256), 300.0)):
-        assert invented(error, inside, PIXEL_MM) == 0
+        assert invented(error, FLAT, EVERYWHERE, PIXEL_MM) == 0
 
 
 def test_blob_outside_the_body_does_not_count():
     inside = np.zeros((256, 256), bool)
     inside[:, :128] = True
-    blob = insert(np.zeros((256, 256)), [Lesion("lung", 100, 200, 10.0, 400.0)], PIXEL_MM)
-    assert invented(blob, inside, PIXEL_MM) == 0
+    blob = insert(FLAT, [Lesion("lung", 100, 200, 10.0, 400.0)], PIXEL_MM)
+    assert invented(blob, FLAT, inside, PIXEL_MM) == 0
