@@ -113,8 +113,8 @@ def invented(image_hu: np.ndarray, truth_hu: np.ndarray, inside: np.ndarray, pix
 
     A blob is an extreme, in place and size, of the scale-normalised Laplacian of Gaussian at the lesions'
     sizes (Lindeberg 1998). On a Gaussian blob of contrast c, the Laplacian at its own scale sigma is
-    -c / (2 sigma^2), which gives the contrast. An offset or a slope has none; edges and streaks are told by
-    their curvatures. It counts where reconstruction minus truth has one beyond `INVENTED_HU`, the
+    -c / (2 sigma^2), which gives the contrast. An offset or a slope has none; edges and streaks are told
+    by their curvatures. It counts where reconstruction minus truth has one beyond `INVENTED_HU`, the
     reconstruction has it too, and the truth less than half of it: a vessel that was lost, or drawn too
     dark, was not invented.
 
