@@ -133,7 +133,8 @@ def histograms(gathered: Gathered) -> bytes:
 
 def _colours(records: Sequence[dict[str, Any]]) -> list[tuple[str, Any]]:
     """Every method its colour, whichever others take part."""
-    order = list(TITLES)
+    # From the end: the last ones get the map's strongest colours.
+    order = list(reversed(TITLES))
     return [
         (name, colormaps["tab20"](order.index(name) % 20))
         for name in dict.fromkeys(r["method"] for r in records)
