@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
@@ -95,6 +95,7 @@ def test_what_both_reconstructions_get_wrong_cancels(truth, lesions, rng):
     assert kept == pytest.approx([1.0] * len(lesions), abs=0.02)
 
 
+@settings(max_examples=20)
 @given(
     st.sampled_from(DIAMETERS_MM),
     st.sampled_from([-400.0, -150.0, 150.0, 400.0]),

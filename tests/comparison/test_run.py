@@ -115,6 +115,17 @@ def test_weights_and_seed_are_named(comparison, tiny_bundle):
     assert "can express" in text
 
 
+@pytest.mark.slow
+def test_network_on_views_that_it_was_not_trained_for_runs_with_a_caution(comparison):
+    common = replace(comparison.common, methods=("fbp-unet",), slices="12")
+    notes = run.compare(replace(comparison, common=common, angles=(25, 10)), resume=False)
+    found = results(comparison)
+    assert [row["condition"][-7:] for row in found["summary"]] == ["views25", "views10"]
+    (note,) = notes
+    assert note.startswith("study1-noise1-views10: 10 views") and "trained for 25 views" in note
+    assert note.partition(": ")[2] in (common.out / "report.html").read_text()
+
+
 def test_lesions_are_counted(comparison):
     run.compare(replace(comparison, lesions=True), resume=False)
     found = results(comparison)["lesions"]
