@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from resample_ct.compare_command import compare
 from resample_ct.convert_command import convert
 from resample_ct.errors import ResampleCTError
 from resample_ct.rebin_command import rebin
@@ -66,21 +67,9 @@ def main() -> None:
     """Sparse-view CT reconstruction with a latent diffusion prior. Research only."""
 
 
+main.add_command(compare)
 main.add_command(convert)
 main.add_command(rebin)
-
-
-def _check_device(device: str) -> None:
-    import torch
-
-    from resample_ct.errors import OptionError
-
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError):
-        raise OptionError(
-            f"--device {device}: not usable on this machine, expected cpu, or cuda with a GPU"
-        ) from None
 
 
 @main.command()
@@ -106,6 +95,7 @@ def simulate(
 ) -> None:
     """Simulate parallel-beam sinograms of STUDY and save them."""
     from resample_ct import measure
+    from resample_ct.device import check_device
     from resample_ct.io.deidentify import deidentify as without_identity
     from resample_ct.io.deidentify import secret_of_run
     from resample_ct.io.research_folder import refuse_identified
@@ -114,7 +104,7 @@ def simulate(
     from resample_ct.progress import progress_bar
     from resample_ct.units import Window
 
-    _check_device(device)
+    check_device(device)
     whole = read_study(study, series)
     if deidentify:
         whole = without_identity(whole, secret_of_run())
@@ -217,13 +207,14 @@ def reconstruct(
     from rich.table import Table
 
     from resample_ct import pipeline
+    from resample_ct.device import check_device
     from resample_ct.io import dicomweb
     from resample_ct.job import Job
     from resample_ct.progress import progress_bar
     from resample_ct.reconstruct.resample_settings import settings_from
     from resample_ct.report import TABLE_TITLES, summary
 
-    _check_device(device)
+    check_device(device)
     target = None if store is None else dicomweb.server(store)
     local = source if isinstance(source, Path) else out.with_name(out.name + ".source")
     job = Job(
@@ -297,10 +288,11 @@ def restore(
 ) -> None:
     """Degrade SOURCE, a PNG image or a study's slices, and restore it by ReSample."""
     from resample_ct import restore as restoring
+    from resample_ct.device import check_device
     from resample_ct.progress import progress_bar
     from resample_ct.reconstruct.resample_settings import settings_from
 
-    _check_device(device)
+    check_device(device)
     job = restoring.RestoreJob(
         source=source,
         out=out,

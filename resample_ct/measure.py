@@ -11,7 +11,8 @@ from resample_ct.errors import OptionError
 from resample_ct.io.study import Study
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.noise import parse_noise
+from resample_ct.physics.noise import NoiseModel, parse_noise
+from resample_ct.physics.projector import Projector
 from resample_ct.physics.sinogram_file import Sinogram
 from resample_ct.progress import Update, silent
 from resample_ct.slices import IMAGE_SIZE, network_slices
@@ -57,6 +58,26 @@ def parse_slices(text: str | None, count: int) -> list[int]:
     return sorted(chosen)
 
 
+def noisy_projection(
+    projector: Projector, image: torch.Tensor, model: NoiseModel, seed: int, index: int
+) -> tuple[torch.Tensor, float]:
+    """Measure one slice.
+
+    Args:
+        projector: A.
+        image: (1, 1, 256, 256) relative attenuation, on the projector's device.
+        model: of the noise.
+        seed: of the noise, with the slice's place.
+        index: that place in its study.
+
+    Returns:
+        The noisy sinogram (1, 1, angle, detector), and the mean noise as a standard deviation.
+    """
+    clean = projector(image)
+    noisy = model.apply(clean, slice_generators(seed, [index], _NOISE_STREAM))
+    return noisy, float(model.variance(clean).mean()) ** 0.5
+
+
 def simulate(
     study: Study,
     indices: Sequence[int],
@@ -93,9 +114,9 @@ def simulate(
     for place, index in enumerate(indices):
         progress(place, len(indices), "projecting")
         image, _ = network_slices(chosen.select([place]).volume, window)
-        clean = projector(image.to(device))
-        rows.append(model.apply(clean, slice_generators(seed, [index], _NOISE_STREAM)).cpu())
-        sigmas.append(float(model.variance(clean).mean()) ** 0.5)
+        row, sigma = noisy_projection(projector, image.to(device), model, seed, index)
+        rows.append(row.cpu())
+        sigmas.append(sigma)
         truths.append(image)
     sinogram = Sinogram(
         data=torch.cat(rows)[:, 0].numpy(),

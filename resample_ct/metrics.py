@@ -13,7 +13,10 @@ from resample_ct.units import Window
 
 @dataclass(frozen=True)
 class SliceMetrics:
-    """One slice by one method; psnr, ssim and rmse_hu are None without a truth to compare with."""
+    """One slice by one method; psnr, ssim and rmse_hu are None without a truth to compare with.
+
+    The last four are `resample_ct.reconstruct.trust.Trust`'s, None for a method that is not judged.
+    """
 
     method: str
     study: str
@@ -23,6 +26,10 @@ class SliceMetrics:
     rmse_hu: float | None
     residual: float
     seconds: float
+    misfit_share: float | None = None
+    prior_gap_hu: float | None = None
+    rays_per_pixel: float | None = None
+    doubt: str | None = None
 
     def record(self) -> dict[str, Any]:
         """The keys and values of metrics.json."""

@@ -105,7 +105,7 @@ def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models,
     _write_report(job, problem, records, folder)
     run = {
         "research_only": True,
-        "job": _published(job),
+        "job": published(job),
         "versions": versions(),
         "models": models.record(),
         "source": {"name": problem.study.name, "series": problem.study.uid},
@@ -142,7 +142,7 @@ def _write_spread(
     return {spread_name: map_uid, f"{spread_name}-series": uid}
 
 
-def _published(job: Job) -> dict[str, Any]:
+def published(job: Job) -> dict[str, Any]:
     """The options for the record of the run, without paths that may name the patient."""
     return job.record() | ({"source": None, "out": None, "fetched_from": None} if job.deidentify else {})
 

@@ -8,25 +8,27 @@ reconstructs, and one method's volume on the 256 x 256 grid while it writes.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from resample_ct.errors import OptionError
 from resample_ct.job import Job
 from resample_ct.measure import method_generators
 from resample_ct.metrics import SliceMetrics, compare
 from resample_ct.models import read_models
 from resample_ct.outputs import BatchFiles, write_outputs
+from resample_ct.partial import open_partial, refuse_existing
 from resample_ct.physics.backends import make_projector
+from resample_ct.prior.latent import LatentPrior
 from resample_ct.problem import Batch, Problem, pose
 from resample_ct.progress import Update, silent
 from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.methods import build_methods
+from resample_ct.reconstruct.trust import judge
 from resample_ct.reconstruct.uncertainty import HasSpread
 
 
@@ -44,12 +46,12 @@ def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
     Raises:
         ResampleCTError: anything a user can put right; nothing is left that looks whole.
     """
-    _refuse_existing(job.out)
+    refuse_existing(job.out)
     models = read_models(job)
     methods = build_methods(job.methods, models.options(job))
     problem = pose(job, models.window)
     problem = problem.with_notes(models.notes_on(problem.geometry.image_size, problem.grid.spacing_mm[0]))
-    partial = _open_partial(job, resume)
+    partial = open_partial(job.out, job.record(), resume)
     files = BatchFiles(partial / "batches", len(problem.indices), job.batch)
     total = len(methods) * len(problem.indices)
     done = 0
@@ -58,8 +60,10 @@ def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
             progress(done, total, name)
             if not files.path(name, first).exists():
                 batch = problem.load(problem.indices[first:stop])
-                files.save(name, first, *_reconstruct_batch(job, problem, method, name, batch))
+                found = reconstruct_batch(job, problem, method, name, batch, models.prior)
+                files.save(name, first, *found)
             done += stop - first
+    problem = problem.with_notes([note for name in methods for note in doubts(files.records(name))])
     progress(done, total, "writing")
     results = partial / "results"
     # Left by a run that was stopped while it wrote.
@@ -70,33 +74,33 @@ def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
     return list(problem.study.notes)
 
 
-def _refuse_existing(out: Path) -> None:
-    if out.exists():
-        raise OptionError(f"--out {out}: exists, expected a new folder; name another one")
+def doubts(records: Sequence[dict[str, Any]]) -> list[str]:
+    """A note on one method's slices whose prior is not to be trusted, if there are any."""
+    doubted = [record for record in records if record["doubt"]]
+    if not doubted:
+        return []
+    places = ", ".join(str(record["slice"]) for record in doubted)
+    first = doubted[0]
+    return [
+        f"{first['method']}: the prior is not to be trusted on {len(doubted)} of {len(records)} slices "
+        f"({places}); slice {first['slice']}: {first['doubt']}"
+    ]
 
 
-def _open_partial(job: Job, resume: bool) -> Path:
-    partial = job.out.with_name(job.out.name + ".partial")
-    record = partial / "job.json"
-    if partial.exists():
-        if not resume:
-            raise OptionError(
-                f"--out {partial}: left by an interrupted run; give --resume to continue it, or delete it"
-            )
-        if not record.exists() or json.loads(record.read_text()) != job.record():
-            raise OptionError(
-                f"--resume {record}: was written with other options, expected this command's; "
-                "repeat the first command with --resume, or delete the folder"
-            )
-        return partial
-    (partial / "batches").mkdir(parents=True)
-    record.write_text(json.dumps(job.record(), indent=2))
-    return partial
-
-
-def _reconstruct_batch(
-    job: Job, problem: Problem, method: Reconstructor, name: str, batch: Batch
+def reconstruct_batch(
+    job: Job,
+    problem: Problem,
+    method: Reconstructor,
+    name: str,
+    batch: Batch,
+    prior: LatentPrior | None,
 ) -> tuple[np.ndarray, list[dict[str, object]], np.ndarray | None]:
+    """One batch by one method; ReSample's results are judged by its prior.
+
+    Returns:
+        (N, row, column) relative attenuation in [0, 1], a record a slice: see `SliceMetrics`,
+        and the standard deviation of the pixels, None where the method does not say.
+    """
     measurement = Measurement(
         make_projector(problem.geometry, job.device),
         batch.sinogram.to(job.device),
@@ -112,6 +116,9 @@ def _reconstruct_batch(
     image = image.clamp(0.0, 1.0)
     seconds = (time.perf_counter() - began) / len(batch.indices)
     residual = measurement.residual(image).tolist()
+    trust: list[dict[str, object]] = [{} for _ in batch.indices]
+    if name == "resample" and prior is not None:
+        trust = [found.record() for found in judge(prior, measurement, image)]
     image = image.cpu()
     figures: list[tuple[float | None, float | None, float | None]] = [
         (None, None, None) for _ in batch.indices
@@ -119,7 +126,7 @@ def _reconstruct_batch(
     if batch.truth is not None:
         figures = list(compare(image, batch.truth, problem.window))
     records = [
-        SliceMetrics(name, problem.study.name, index, *figure, misfit, seconds).record()
-        for index, figure, misfit in zip(batch.indices, figures, residual, strict=True)
+        SliceMetrics(name, problem.study.name, index, *figure, misfit, seconds).record() | verdict
+        for index, figure, misfit, verdict in zip(batch.indices, figures, residual, trust, strict=True)
     ]
     return image[:, 0].numpy(), records, None if spread is None else spread[:, 0].cpu().numpy()

@@ -32,7 +32,7 @@ def test_help_lists_the_commands_without_loading_torch():
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    for command in ("simulate", "reconstruct", "info", "fine-tune"):
+    for command in ("simulate", "reconstruct", "compare", "info", "fine-tune"):
         assert command in result.stdout
 
 
@@ -44,7 +44,8 @@ def test_options_name_what_the_code_knows():
         if hasattr(option.type, "choices")
     }
     assert set(choices["methods"]) == set(METHODS)
-    assert set(choices["preset"]) == set(PRESETS)
+    compared = next(option for option in cli.compare.params if option.name == "preset")
+    assert set(choices["preset"]) == set(compared.type.choices) == set(PRESETS)
     assert set(choices["compress"]) == set(COMPRESSIONS)
     tasks = next(option for option in cli.restore.params if option.name == "task")
     assert set(tasks.type.choices) == set(TASKS)

@@ -20,7 +20,9 @@ from resample_ct.physics.sinogram_file import read_sinogram, write_sinogram
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.units import Window
 
-KEYS = {"method", "study", "slice", "psnr", "ssim", "rmse_hu", "residual", "seconds"}
+FIGURES = {"psnr", "ssim", "rmse_hu", "residual", "seconds"}
+TRUST = {"misfit_share", "prior_gap_hu", "rays_per_pixel", "doubt"}
+KEYS = {"method", "study", "slice"} | FIGURES | TRUST
 QUICK = settings_from(
     "fast", ["steps=2", "pixel_iterations=2", "final_iterations=2", "final_latent_iterations=2"]
 )
@@ -214,6 +216,10 @@ def test_pixels_that_the_prior_never_saw_are_noted(job, tiny_bundle, tmp_path):
     job = replace(job, methods=("resample",), prior=bundle, settings=QUICK, slices="3")
     notes = pipeline.reconstruct(job, resume=False)
     assert any("prior tiny was trained on pixels of 0.2 to 0.4 mm" in note for note in notes)
+    # Random weights express no slice at all.
+    assert any("resample: the prior is not to be trusted on 1 of 1 slices (3)" in note for note in notes)
+    (record,) = json.loads((job.out / "metrics.json").read_text())
+    assert "can express" in record["doubt"] and record["prior_gap_hu"] > 100
     assert json.loads((job.out / "run.json").read_text())["notes"] == notes
 
 

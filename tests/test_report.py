@@ -45,7 +45,7 @@ def test_tables_hold_every_record(tmp_path):
     assert json.loads((tmp_path / "metrics.json").read_text()) == RECORDS
     with (tmp_path / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [{k: str(v) for k, v in r.items()} for r in RECORDS] == rows
+    assert [{k: "" if v is None else str(v) for k, v in r.items()} for r in RECORDS] == rows
 
 
 @given(st.integers(0, 300), st.integers(1, 6))

@@ -1,0 +1,65 @@
+"""Where the limits of `reconstruct/trust.py` are from: ReSample on training and held-out slices.
+
+    python benchmarks/trust.py FILE ... [--preset fast] [--angles 25 --angles 12 ...]
+
+FILE is one DICOM slice, or a study whose middle slice is taken; the patients must be those that the prior
+was trained on or validated with, never the sample study. Prints the figures and the HU error of each, and
+their largest at each number of views.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import torch
+
+from resample_ct.io.study import read_study
+from resample_ct.job import Job
+from resample_ct.measure import method_generators, noisy_projection
+from resample_ct.metrics import compare
+from resample_ct.models import read_models
+from resample_ct.physics.backends import make_projector
+from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.noise import GaussianNoise
+from resample_ct.reconstruct.base import Measurement
+from resample_ct.reconstruct.methods import build_methods
+from resample_ct.reconstruct.resample_settings import PRESETS, settings_from
+from resample_ct.reconstruct.trust import judge
+from resample_ct.slices import IMAGE_SIZE, network_slices
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--preset", default="fast", show_default=True, type=click.Choice(tuple(PRESETS)))
+@click.option("--angles", multiple=True, default=(25,), show_default=True)
+@click.option("--sigma", default=0.01, show_default=True)
+def main(files: tuple[Path, ...], preset: str, angles: tuple[int, ...], sigma: float) -> None:
+    """Measure and print."""
+    job = Job(files[0], Path(), methods=("resample",), preset=preset, settings=settings_from(preset))
+    models = read_models(job)
+    assert models.prior is not None
+    method = build_methods(job.methods, models.options(job))["resample"]
+    for views in angles:
+        projector = make_projector(ParallelBeam.uniform(IMAGE_SIZE, views))
+        found = []
+        for path in files:
+            study = read_study(path)
+            truth, _ = network_slices(study.select([len(study) // 2]).volume, models.prior.window)
+            sinogram, _ = noisy_projection(projector, truth, GaussianNoise(sigma), 0, 0)
+            measurement = Measurement(projector, sinogram, torch.full((1,), sigma**2))
+            image = method(measurement, method_generators(0, [0])).clamp(0, 1)
+            (trust,) = judge(models.prior, measurement, image)
+            ((_, _, error),) = compare(image, truth, models.prior.window)
+            found.append((trust.misfit_share, trust.prior_gap_hu, error))
+            print(
+                f"{views} views, {path}: misfit {trust.misfit_share:.3%}, "
+                f"gap {trust.prior_gap_hu:.1f} HU, error {error:.1f} HU",
+                flush=True,
+            )
+        misfit, gap, error = map(max, zip(*found, strict=True))
+        print(f"{views} views, largest: misfit {misfit:.3%}, gap {gap:.1f} HU, error {error:.1f} HU")
+
+
+if __name__ == "__main__":
+    main()

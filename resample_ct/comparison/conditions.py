@@ -1,0 +1,66 @@
+"""What is compared: every method under every condition, a study at a noise and a number of views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from resample_ct.errors import OptionError
+from resample_ct.job import Job
+from resample_ct.problem import SINOGRAM_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One study, noise and number of views; `key` names it in files and tables."""
+
+    key: str
+    job: Job
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The options of `resample-ct compare`.
+
+    Attributes:
+        common: what all conditions share; its source, views and noise are not used.
+        studies: with pixels, as the truth.
+        noises: see `resample_ct.physics.noise.parse_noise`.
+        angles: numbers of views.
+        lesions: also insert lesions, and count what is kept and invented.
+    """
+
+    common: Job
+    studies: tuple[Path, ...]
+    noises: tuple[str, ...] = ("gaussian:0.01",)
+    angles: tuple[int, ...] = (25,)
+    lesions: bool = False
+
+    def __post_init__(self) -> None:
+        for study in self.studies:
+            if study.suffix.lower() in SINOGRAM_SUFFIXES:
+                raise OptionError(
+                    f"{study}: found a sinogram file, which has no truth to compare with, expected a "
+                    "study; use `resample-ct reconstruct`"
+                )
+        axes = {"STUDY": self.studies, "--noise": self.noises, "--angles": self.angles}
+        for name, values in axes.items():
+            if not values or len(set(values)) < len(values):
+                given = " ".join(map(str, values)) or "nothing"
+                raise OptionError(f"{name}: found {given}, expected one or more, each once")
+
+    def conditions(self) -> Iterator[Condition]:
+        """Studies one after another, and of each every noise, and at each every number of views."""
+        for (number, study), (level, noise), views in product(
+            enumerate(self.studies, 1), enumerate(self.noises, 1), self.angles
+        ):
+            job = replace(self.common, source=study, noise=noise, n_angles=views)
+            yield Condition(f"study{number}-noise{level}-views{views}", job)
+
+    def record(self) -> dict[str, Any]:
+        """The options as JSON values, to tell this comparison from another."""
+        conditions = {condition.key: condition.job.record() for condition in self.conditions()}
+        return {"lesions": self.lesions, "conditions": conditions}

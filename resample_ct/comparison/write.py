@@ -1,0 +1,132 @@
+"""What a comparison leaves: results.json, results.csv and report.html."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from resample_ct import __version__
+from resample_ct.comparison.conditions import Comparison
+from resample_ct.comparison.finished import Finished
+from resample_ct.comparison.gather import Gathered, gather, summarise, summarise_lesions
+from resample_ct.comparison.page import Picture, Section, page
+from resample_ct.comparison.perceptual import find_lpips
+from resample_ct.comparison.pictures import (
+    histograms,
+    lesion_montage,
+    middle_slice,
+    montage,
+    slice_plots,
+)
+from resample_ct.models import Models
+from resample_ct.outputs import published, versions
+
+STATEMENT = "Comparison of reconstruction methods, for research only, not for diagnosis."
+
+
+def write_comparison(
+    comparison: Comparison, finished: Sequence[Finished], models: Models, folder: Path
+) -> None:
+    """Write everything into a new `folder`."""
+    folder.mkdir()
+    lpips, lpips_words = find_lpips()
+    gathered = [gather(part, lpips) for part in finished]
+    records = [record for part in gathered for record in part.records]
+    fates = [row for part in gathered for row in summarise_lesions(part.lesions, part.invented)]
+    made_on = versions() | {
+        "matplotlib": version("matplotlib"),
+        "Python": platform.python_version(),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+    }
+    results = {
+        "research_only": True,
+        "lesions_inserted": comparison.lesions,
+        "versions": made_on,
+        "models": models.record(),
+        "conditions": [_described(part) for part in finished],
+        "lpips": lpips_words,
+        "summary": summarise(records),
+        "tissues": [row for part in gathered for row in part.tissues],
+        "lesions": {
+            "summary": fates,
+            "records": [row for part in gathered for row in part.lesions],
+            "invented": [row for part in gathered for row in part.invented],
+        },
+        "records": records,
+    }
+    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    with (folder / "results.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(records[0]) if records else [])
+        writer.writeheader()
+        writer.writerows(records)
+    sections = [_section(*pair) for pair in zip(finished, gathered, strict=True)]
+    job = comparison.common
+    facts: dict[str, Any] = {
+        "LPIPS": lpips_words,
+        "seed": job.seed,
+        "batch": job.batch,
+        "preset of ReSample": job.preset,
+        "weights": {k: f"{m['name']}, sha256 {m['sha256']}" for k, m in models.record().items()},
+        "version": made_on,
+        "condition": {part.condition.key: part.problem.study.name for part in finished},
+    }
+    title = f"ReSample-CT {__version__}: methods compared"
+    (folder / "report.html").write_text(page(title, STATEMENT, sections, facts), encoding="utf-8")
+
+
+def _described(part: Finished) -> dict[str, Any]:
+    """A condition as JSON values."""
+    return {
+        "condition": part.condition.key,
+        "job": published(part.condition.job),
+        "study": part.problem.study.name,
+        "series": part.problem.study.uid,
+        "angles": part.condition.job.n_angles,
+        "noise": part.condition.job.noise,
+        "slices": list(part.problem.indices),
+        "gaps": part.gaps,
+        "notes": [*part.problem.study.notes, *part.cautions],
+    }
+
+
+def _section(part: Finished, gathered: Gathered) -> Section:
+    number = part.condition.key.partition("-")[0].removeprefix("study")
+    job = part.condition.job
+    return Section(
+        title=f"Study {number} ({part.problem.study.name}), {job.n_angles} views, noise {job.noise}",
+        rows=summarise(gathered.records),
+        gaps=part.gaps,
+        cautions=[*part.problem.study.notes, *part.cautions],
+        doubts=[record for record in gathered.records if record["doubt"]],
+        tissues=gathered.tissues,
+        lesions=summarise_lesions(gathered.lesions, gathered.invented),
+        pictures=_pictures(part, gathered) if part.methods else [],
+    )
+
+
+def _pictures(part: Finished, gathered: Gathered) -> list[Picture]:
+    shown = middle_slice(part)
+    pictures = [
+        Picture(
+            f"Slice {shown.index}: the slice, where the methods differ most, the error, and the residual "
+            "of the sinogram (views from top to bottom)",
+            montage(part, shown),
+        ),
+        Picture("Every slice", slice_plots(gathered.records)),
+        Picture("HU errors by tissue of the truth, as shares of its pixels", histograms(gathered)),
+    ]
+    if shown.with_lesions:
+        pictures.append(
+            Picture(
+                f"Slice {shown.index} with lesions (green squares), and what they changed",
+                lesion_montage(part, shown),
+            )
+        )
+    return pictures

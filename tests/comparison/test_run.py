@@ -1,0 +1,217 @@
+"""The whole comparison: options in, folder with report out, resumable."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from laws import fill_zero_weights
+
+from resample_ct.comparison import run
+from resample_ct.comparison.conditions import Comparison
+from resample_ct.errors import OptionError, PriorError
+from resample_ct.io.study import read_study
+from resample_ct.job import Job
+from resample_ct.measure import simulate
+from resample_ct.outputs import BatchFiles
+from resample_ct.physics.sinogram_file import write_sinogram
+from resample_ct.prior import denoiser_bundle
+from resample_ct.prior.bundle import half_precision, write_bundle
+from resample_ct.prior.pixel import PixelUNetSettings
+from resample_ct.prior.pixel_bundle import PixelPriorCard
+from resample_ct.reconstruct.resample_settings import settings_from
+from resample_ct.units import Window
+
+QUICK = settings_from(
+    "fast", ["steps=2", "pixel_iterations=2", "final_iterations=2", "start_estimate=tv", "start=none"]
+)
+
+
+@pytest.fixture
+def comparison(sample_series, tmp_path):
+    common = Job(sample_series, tmp_path / "out", methods=("fbp", "cgls"), slices="11:13", batch=1)
+    return Comparison(common, (sample_series,))
+
+
+def results(comparison):
+    return json.loads((comparison.common.out / "results.json").read_text())
+
+
+def without_times(found):
+    """Results but for seconds and memory, which no seed gives twice."""
+    text = re.sub(r'"(seconds|peak_memory_mb)": (\{[^}]*\}|[\d.e-]+)', "", json.dumps(found))
+    return re.sub(r'"out": "[^"]*"', "", text)
+
+
+def test_every_method_meets_every_slice_under_every_condition(comparison):
+    comparison = replace(comparison, noises=("gaussian:0.01", "poisson:1e5"), angles=(25, 10))
+    assert run.compare(comparison, resume=False) == []
+    assert sorted(p.name for p in comparison.common.out.iterdir()) == [
+        "report.html",
+        "results.csv",
+        "results.json",
+    ]
+    found = results(comparison)
+    met = [(r["noise"], r["angles"], r["method"], r["slice"]) for r in found["records"]]
+    assert met == [
+        (noise, views, method, place)
+        for noise in comparison.noises
+        for views in comparison.angles
+        for method in ("fbp", "cgls")
+        for place in (11, 12)
+    ]
+    with (comparison.common.out / "results.csv").open(newline="") as file:
+        assert [float(r["psnr"]) for r in csv.DictReader(file)] == [r["psnr"] for r in found["records"]]
+    assert all(r["peak_memory_mb"] > 0 and r["seconds"] > 0 for r in found["records"])
+
+
+def test_summary_is_mean_and_deviation_over_the_slices(comparison):
+    run.compare(comparison, resume=False)
+    found = results(comparison)
+    row = found["summary"][0]
+    psnr = [r["psnr"] for r in found["records"][:2]]
+    assert row["method"] == "fbp" and row["condition"] == "study1-noise1-views25"
+    assert row["psnr"] == {"mean": pytest.approx(np.mean(psnr)), "std": pytest.approx(np.std(psnr))}
+    better = {r["method"]: r for r in found["summary"]}
+    assert better["cgls"]["body_rmse_hu"]["mean"] < better["fbp"]["body_rmse_hu"]["mean"]
+
+
+def test_body_error_and_tissue_errors_are_of_the_same_pixels_as_their_names_say(comparison):
+    run.compare(comparison, resume=False)
+    found = results(comparison)
+    rows = [t for t in found["tissues"] if t["method"] == "cgls"]
+    assert {t["tissue"] for t in rows} == {"air", "lung", "fat", "soft tissue", "bone"}
+    assert sum(t["pixels"] for t in rows) < 2 * 256 * 256
+    # Smoothing fills the lungs and takes from the bones.
+    mean = {t["tissue"]: t["mean_hu"] for t in rows}
+    assert mean["lung"] > 0 > mean["bone"]
+
+
+def test_report_is_one_file_that_asks_for_nothing(comparison):
+    run.compare(replace(comparison, lesions=True), resume=False)
+    text = (comparison.common.out / "report.html").read_text()
+    assert re.findall(r'(?:src|href)="(?!data:image/png;base64,|#)', text) == []
+    assert "url(" not in text and "@import" not in text and "<script" not in text
+    # Montage, plots, histograms, lesions.
+    assert text.count("data:image/png;base64,") == 4
+    assert text.count("for research only, not for diagnosis") == 2
+    assert "LPIPS" in text and "sha256" not in text
+
+
+def test_weights_and_seed_are_named(comparison, tiny_bundle):
+    common = replace(comparison.common, methods=("resample",), prior=tiny_bundle, settings=QUICK, seed=7)
+    notes = run.compare(replace(comparison, common=common), resume=False)
+    found = results(comparison)
+    text = (common.out / "report.html").read_text()
+    sha256 = found["models"]["prior"]["sha256"]
+    assert len(sha256) == 64 and sha256 in text and "<td>seed</td>" in text
+    # Random weights express no slice at all.
+    assert found["summary"][0]["doubted"] == 2
+    assert any("resample: the prior is not to be trusted on 2 of 2 slices" in note for note in notes)
+    assert "can express" in text
+
+
+@pytest.mark.slow
+def test_network_on_views_that_it_was_not_trained_for_runs_with_a_caution(comparison):
+    common = replace(comparison.common, methods=("fbp-unet",), slices="12")
+    notes = run.compare(replace(comparison, common=common, angles=(25, 10)), resume=False)
+    found = results(comparison)
+    assert [row["condition"][-7:] for row in found["summary"]] == ["views25", "views10"]
+    (note,) = notes
+    assert note.startswith("study1-noise1-views10: 10 views") and "trained for 25 views" in note
+    assert note.partition(": ")[2] in (common.out / "report.html").read_text()
+
+
+def test_lesions_are_counted(comparison):
+    run.compare(replace(comparison, lesions=True), resume=False)
+    found = results(comparison)["lesions"]
+    assert [r["method"] for r in found["summary"]] == ["fbp", "cgls"]
+    for row in found["summary"]:
+        assert 0 <= row["survived"] <= row["inserted"] == sum(k["inserted"] for k in row["kinds"])
+        assert row["inserted"] >= 8
+    fbp, cgls = (
+        [
+            (r["condition"], r["slice"], r["row"], r["column"])
+            for r in found["records"]
+            if r["method"] == m
+        ]
+        for m in ("fbp", "cgls")
+    )
+    assert fbp == cgls
+
+
+def test_resumed_run_gives_the_same_figures(comparison, monkeypatch):
+    comparison = replace(comparison, lesions=True)
+    whole = replace(comparison, common=replace(comparison.common, out=comparison.common.out.parent / "w"))
+    run.compare(whole, resume=False)
+    saved = 0
+    save = BatchFiles.save
+
+    def stop(self, *arguments):
+        nonlocal saved
+        save(self, *arguments)
+        saved += 1
+        if saved == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BatchFiles, "save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run.compare(comparison, resume=False)
+    assert not comparison.common.out.exists()
+    with pytest.raises(OptionError, match="left by an interrupted run"):
+        run.compare(comparison, resume=False)
+    with pytest.raises(OptionError, match="other options"):
+        run.compare(replace(comparison, lesions=False), resume=True)
+    run.compare(comparison, resume=True)
+    assert without_times(results(comparison)) == without_times(results(whole))
+
+
+@pytest.fixture
+def pixel_bundle(tmp_path):
+    """A pixel prior of very small networks."""
+    unet = PixelUNetSettings(channels=(8, 8, 8, 8), head_channels=8, norm_groups=4)
+    stated = dict.fromkeys(("description", "authors", "data_source", "licence"), "tests")
+    card = PixelPriorCard(name="small", unet=unet, **stated)
+    write_bundle(tmp_path / "pixel", card, {"unet": half_precision(fill_zero_weights(unet.build()))})
+    return tmp_path / "pixel"
+
+
+@pytest.mark.slow
+def test_method_that_refuses_a_condition_is_a_gap_with_its_reason(comparison, pixel_bundle):
+    common = replace(comparison.common, methods=("ddrm", "fbp"), pixel_prior=pixel_bundle, slices="12")
+    notes = run.compare(replace(comparison, common=common, angles=(100,)), resume=False)
+    found = results(comparison)
+    assert [row["method"] for row in found["summary"]] == ["fbp"]
+    (condition,) = found["conditions"]
+    reason = condition["gaps"]["ddrm"]
+    assert reason.startswith("DDRM refuses it: --angles 100: found") and "fewer views" in reason
+    assert reason in (common.out / "report.html").read_text()
+    assert notes == [f"study1-noise1-views100: {reason}"]
+
+
+def test_missing_weights_are_refused_before_anything_runs_and_name_their_training(
+    comparison, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(denoiser_bundle, "SHIPPED", tmp_path / "nowhere")
+    common = replace(comparison.common, methods=("fbp", "pnp-unet"))
+    with pytest.raises(PriorError, match=r"--unet-denoiser: .* `resample-ct fine-tune denoiser"):
+        run.compare(replace(comparison, common=common), resume=False)
+    assert list(common.out.parent.iterdir()) == []
+
+
+def test_sinogram_file_has_no_truth(comparison, tmp_path):
+    path = tmp_path / "scan.h5"
+    write_sinogram(simulate(read_study(comparison.studies[0]), [3], 25, "none", 0, Window())[0], path)
+    with pytest.raises(OptionError, match="no truth to compare with"):
+        replace(comparison, studies=(path,))
+
+
+@pytest.mark.parametrize("change", [{"angles": (25, 25)}, {"noises": ()}, {"noises": ("none", "none")}])
+def test_condition_is_asked_for_once(comparison, change):
+    with pytest.raises(OptionError, match="each once"):
+        replace(comparison, **change)
