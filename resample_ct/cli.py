@@ -175,6 +175,7 @@ class _Source(click.Path):
 @click.option("--compress", type=click.Choice(_COMPRESSIONS), help="The DICOM series, without loss.")
 @click.option("--deidentify", is_flag=True, help="Take what names the patient out of every output.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
+@click.option("--cluster", metavar="URL", help="Dask scheduler, tcp://host:8786, to compute batches.")
 @click.option("--store", metavar="URL", help="Send the result to dicomweb+https://host/root by STOW.")
 def reconstruct(
     source: Path | str,
@@ -199,6 +200,7 @@ def reconstruct(
     compress: str | None,
     deidentify: bool,
     resume: bool,
+    cluster: str | None,
     store: str | None,
 ) -> None:
     """Reconstruct SOURCE: a study (whose sinograms are simulated) or a sinogram file.
@@ -249,7 +251,7 @@ def reconstruct(
         if isinstance(source, str):
             stack.enter_context(dicomweb.fetched(dicomweb.DicomwebUrl.parse(source), series, local))
         progress = stack.enter_context(progress_bar())
-        notes = pipeline.reconstruct(job, resume, progress)
+        notes = pipeline.reconstruct(job, resume, progress, cluster)
     for note in notes:
         click.echo(f"note: {note}", err=True)
     table = Table(*TABLE_TITLES)

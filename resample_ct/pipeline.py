@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from resample_ct.cluster import finish_batches
 from resample_ct.errors import OptionError
 from resample_ct.job import Job
 from resample_ct.measure import method_generators
@@ -29,13 +30,16 @@ from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.methods import build_methods
 
 
-def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
+def reconstruct(
+    job: Job, resume: bool, progress: Update = silent, cluster: str | None = None
+) -> list[str]:
     """Run a job and write its output folder.
 
     Args:
         job: what to do.
         resume: continue `<out>.partial` of an interrupted run of the same job.
         progress: called with slices done, slices in all, and the method at work.
+        cluster: address of a Dask scheduler whose workers compute the batches; None computes here.
 
     Returns:
         Notes for the user: what was left out of the study, or found odd.
@@ -50,6 +54,8 @@ def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
     problem = problem.with_notes(models.notes_on(problem.geometry.image_size, problem.grid.spacing_mm[0]))
     partial = _open_partial(job, resume)
     files = BatchFiles(partial / "batches", len(problem.indices), job.batch)
+    if cluster is not None:
+        finish_batches(cluster, job, problem, models, files, _reconstruct_batch, progress)
     total = len(methods) * len(problem.indices)
     done = 0
     for name, method in methods.items():
