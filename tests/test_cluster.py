@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
+import nibabel
 import numpy as np
+import pydicom
 import pytest
 
 from resample_ct import cluster, pipeline
@@ -20,7 +23,7 @@ from resample_ct.models import read_models
 from resample_ct.outputs import versions
 from resample_ct.reconstruct.resample_settings import settings_from
 
-SETTINGS = settings_from("balanced", ["start_estimate=tv", "pixel_iterations=5", "final_iterations=5"])
+SETTINGS = settings_from("general", ["steps=3", "pixel_iterations=2", "final_iterations=2"])
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def job(series, tiny_bundle, tmp_path):
     return Job(
         source=series(6),
         out=tmp_path / "out",
-        methods=("tv", "resample"),
+        methods=("cgls", "resample"),
         batch=1,
         prior=tiny_bundle,
         settings=SETTINGS,
@@ -44,7 +47,6 @@ def scheduler(tmp_path):
 
     def start(*arguments):
         command = [sys.executable, "-m", "dask", *arguments, "--scheduler-file", str(file)]
-        # Workers share this test's cores; a place that no path of the client means anything at.
         processes.append(subprocess.Popen([*command, "--no-dashboard"], cwd=tmp_path, **quiet))
         return processes[-1]
 
@@ -52,8 +54,9 @@ def scheduler(tmp_path):
         return start("worker", "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1")
 
     first = start("scheduler", "--port", "0", "--host", "127.0.0.1")
-    while not file.exists():
+    while not (file.exists() and file.stat().st_size):
         assert first.poll() is None, "the scheduler did not start"
+        time.sleep(0.1)
     yield json.loads(file.read_text())["address"], worker
     for process in processes:
         process.kill()
@@ -62,13 +65,6 @@ def scheduler(tmp_path):
 
 def images(out, method):
     """What a viewer is shown."""
-    return cluster_arrays(out, method)
-
-
-def cluster_arrays(out, method):
-    import nibabel
-    import pydicom
-
     volume = np.asarray(nibabel.load(out / f"{method}.nii.gz").dataobj)
     files = sorted((out / "dicom" / method).glob("*.dcm"))
     return volume, [pydicom.dcmread(path).PixelData for path in files]
@@ -129,7 +125,9 @@ def terms(job):
 
 def test_a_worker_with_other_weights_is_refused(terms):
     wrong = {"prior": terms.models["prior"] | {"sha256": "0" * 64}}
-    with pytest.raises(PriorError, match=rf"worker's --prior is tiny with sha256 .* tiny with {'0' * 64}"):
+    with pytest.raises(
+        PriorError, match=rf"worker's --prior is tiny with sha256 .* tiny with {'0' * 64}"
+    ):
         on_worker(lambda *_: None, replace(terms, models=wrong), None, "resample", None)
 
 
@@ -167,8 +165,6 @@ def test_a_worker_is_sent_nothing_that_names_the_patient(job, monkeypatch):
     monkeypatch.setattr(cluster, "_connected", lambda *_: Client())
     with pytest.raises(Sent):
         pipeline.reconstruct(job, resume=False, cluster="tcp://127.0.0.1:9")
-    import pydicom
-
     header = pydicom.dcmread(next(iter(sorted(job.source.glob("*.dcm")))))
     for value in (header.PatientID, str(header.PatientName), header.StudyInstanceUID):
         assert value.encode() not in sent[0]
