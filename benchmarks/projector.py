@@ -95,11 +95,9 @@ def main(rounds: int) -> None:
     print("|---|---|---|---|---|---|")
     for size in SIZES:
         _speed(ParallelBeam.uniform(size, VIEWS), rounds)
+    print("\nThe others' columns: milliseconds a slice, and how many times ours that is. They loop over")
     print(
-        "\nThe columns of the others: milliseconds a slice, and how many times ours that is. They loop over"
-    )
-    print(
-        "slices, having no batch. deepinv's Tomography: not measured, since deepinv requires torchvision.\n"
+        "slices, having no batch. deepinv's Tomography is not measured: deepinv requires torchvision.\n"
     )
     print(
         "| error against exact line integrals of a disc | this projector | ASTRA CPU | between the two |"

@@ -73,8 +73,8 @@ def machine() -> str:
     peers = ", ".join(f"{name} {_version(name)}" for name in ("astra-toolbox", "scikit-image"))
     load = os.getloadavg()[0]
     return (
-        f"{model}, {os.cpu_count()} cores, {torch.get_num_threads()} torch threads, load {load:.1f} at its "
-        f"beginning; Python {platform.python_version()}, {packages}; {peers}"
+        f"{model}, {os.cpu_count()} cores, {torch.get_num_threads()} torch threads, load {load:.1f}; "
+        f"Python {platform.python_version()}, {packages}; {peers}"
     )
 
 
