@@ -17,8 +17,8 @@ from resample_ct.physics.projector import Projector
 from resample_ct.physics.radon_spectrum import RadonSpectrum, radon_spectrum
 from resample_ct.physics.system_matrix import to_torch
 
-# A product whose columns outgrow the processor's cache takes up to three times as long a slice. Measured at
-# 256 x 256 and 512 x 512: 8 and 4 images at once are best, and 16 sinograms.
+# A product whose columns outgrow the processor's cache takes up to three times as long a slice: at
+# 256 x 256 and 512 x 512, 8 and 4 images at once measured best, and 16 sinograms.
 _PIXELS_AT_ONCE = 2**19
 _IMAGES_AT_LEAST = 4
 _SINOGRAMS_AT_ONCE = 16
