@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -172,6 +172,13 @@ class _Source(click.Path):
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1))
 @click.option("--device", default="cpu", show_default=True)
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    type=click.Choice(("float32", "bfloat16")),
+    help="Of the networks; bfloat16 pays where the processor or GPU has it.",
+)
 @click.option("--compress", type=click.Choice(_COMPRESSIONS), help="The DICOM series, without loss.")
 @click.option("--deidentify", is_flag=True, help="Take what names the patient out of every output.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
@@ -197,6 +204,7 @@ def reconstruct(
     seed: int,
     batch: int,
     device: str,
+    precision: Literal["float32", "bfloat16"],
     compress: str | None,
     deidentify: bool,
     resume: bool,
@@ -235,6 +243,7 @@ def reconstruct(
         seed=seed,
         batch=batch,
         device=device,
+        precision=precision,
         prior=prior,
         fbp_unet=fbp_unet,
         pixel_prior=pixel_prior,

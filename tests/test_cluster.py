@@ -145,7 +145,7 @@ def test_a_worker_is_sent_nothing_that_names_the_patient(job, monkeypatch):
         pass
 
     class Client:
-        loop = None
+        loop = object()
 
         def __enter__(self):
             return self

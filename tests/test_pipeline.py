@@ -215,3 +215,18 @@ def test_pixels_that_the_prior_never_saw_are_noted(job, tiny_bundle, tmp_path):
     notes = pipeline.reconstruct(job, resume=False)
     assert any("prior tiny was trained on pixels of 0.2 to 0.4 mm" in note for note in notes)
     assert json.loads((job.out / "run.json").read_text())["notes"] == notes
+
+
+def test_precision_reaches_the_networks_and_the_record(job, tiny_bundle):
+    changed = replace(
+        job,
+        methods=("resample",),
+        prior=tiny_bundle,
+        slices="3",
+        settings=settings_from("general", ["steps=2", "pixel_iterations=2", "final_rule=none"]),
+    )
+    pipeline.reconstruct(changed, resume=False)
+    rounded = replace(changed, out=job.out.with_name("rounded"), precision="bfloat16")
+    pipeline.reconstruct(rounded, resume=False)
+    assert json.loads((rounded.out / "run.json").read_text())["job"]["precision"] == "bfloat16"
+    assert not np.array_equal(voxels(rounded.out, "resample"), voxels(changed.out, "resample"))
