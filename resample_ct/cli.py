@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -164,10 +164,18 @@ class _Source(click.Path):
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1))
 @click.option("--device", default="cpu", show_default=True)
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    type=click.Choice(("float32", "bfloat16")),
+    help="Of the networks; bfloat16 pays where the processor or GPU has it.",
+)
 @click.option("--compress", type=click.Choice(_COMPRESSIONS), help="The DICOM series, without loss.")
 @click.option("--spread-series", is_flag=True, help="The uncertainty map as a CT series, too.")
 @click.option("--deidentify", is_flag=True, help="Take what names the patient out of every output.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
+@click.option("--cluster", metavar="URL", help="Dask scheduler, tcp://host:8786, to compute batches.")
 @click.option("--store", metavar="URL", help="Send the result to dicomweb+https://host/root by STOW.")
 def reconstruct(
     source: Path | str,
@@ -190,10 +198,12 @@ def reconstruct(
     seed: int,
     batch: int,
     device: str,
+    precision: Literal["float32", "bfloat16"],
     compress: str | None,
     spread_series: bool,
     deidentify: bool,
     resume: bool,
+    cluster: str | None,
     store: str | None,
 ) -> None:
     """Reconstruct SOURCE: a study (whose sinograms are simulated) or a sinogram file.
@@ -229,6 +239,7 @@ def reconstruct(
         seed=seed,
         batch=batch,
         device=device,
+        precision=precision,
         prior=prior,
         fbp_unet=fbp_unet,
         refiner=refiner,
@@ -247,7 +258,7 @@ def reconstruct(
         if isinstance(source, str):
             stack.enter_context(dicomweb.fetched(dicomweb.DicomwebUrl.parse(source), series, local))
         progress = stack.enter_context(progress_bar())
-        notes = pipeline.reconstruct(job, resume, progress)
+        notes = pipeline.reconstruct(job, resume, progress, cluster)
     for note in notes:
         click.echo(f"note: {note}", err=True)
     table = Table(*TABLE_TITLES)

@@ -28,6 +28,7 @@ _PRESETS = ("paper", "natural", "general", "balanced", "fast")
 @click.option("--slices", help="Of every study: 10:20, 3,7,9 or one number, counted from 0.")
 @click.option("--prior", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
 @click.option("--fbp-unet", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
+@click.option("--refiner", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
 @click.option("--pixel-prior", type=click.Path(path_type=Path), help="Of dps, mcg, ddrm, dmps, dds.")
 @click.option("--dncnn", type=click.Path(path_type=Path), help="Denoiser's bundle of admm-pnp.")
 @click.option("--unet-denoiser", type=click.Path(path_type=Path), help="Denoiser's bundle of pnp-unet.")
@@ -48,6 +49,7 @@ def compare(
     slices: str | None,
     prior: Path | None,
     fbp_unet: Path | None,
+    refiner: Path | None,
     pixel_prior: Path | None,
     dncnn: Path | None,
     unet_denoiser: Path | None,
@@ -76,6 +78,7 @@ def compare(
         device=device,
         prior=prior,
         fbp_unet=fbp_unet,
+        refiner=refiner,
         pixel_prior=pixel_prior,
         dncnn=dncnn,
         unet_denoiser=unet_denoiser,

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from resample_ct.prior.precision import Precision
 from resample_ct.reconstruct.resample_settings import PRESETS, ReSampleSettings
 
 
@@ -27,6 +28,7 @@ class Job:
         seed: of every random number.
         batch: slices at once; part of the record, because sums of floats depend on it.
         device: of torch.
+        precision: of the latent prior's networks and FBP-UNet.
         prior: a bundle's folder; None takes the shipped one.
         fbp_unet: FBP-UNet's bundle; None takes the shipped one.
         refiner: the bundle of the cascade's second network; None takes the shipped one.
@@ -53,6 +55,7 @@ class Job:
     seed: int = 0
     batch: int = 4
     device: str = "cpu"
+    precision: Precision = "float32"
     prior: Path | None = None
     fbp_unet: Path | None = None
     refiner: Path | None = None

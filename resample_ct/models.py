@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from resample_ct.errors import OptionError
 from resample_ct.job import Job
@@ -109,9 +109,12 @@ def _needed(job: Job, methods: Iterable[str]) -> set[str]:
 def read_models(job: Job) -> Models:
     """Read what the job's methods need. Raises PriorError for a bundle that cannot be used."""
     device, needed = job.device, _needed(job, job.methods)
+    prior = read_bundle(job.prior, device) if "prior" in needed else None
+    fbp_unet = read_fbp_unet(job.fbp_unet, device) if "fbp-unet" in needed else None
+    refiner = read_refiner(job.refiner, device) if "refiner" in needed else None
     return Models(
-        prior=read_bundle(job.prior, device) if "prior" in needed else None,
-        fbp_unet=read_fbp_unet(job.fbp_unet, device) if "fbp-unet" in needed else None,
+        prior=None if prior is None else replace(prior, precision=job.precision),
+        fbp_unet=None if fbp_unet is None else replace(fbp_unet, precision=job.precision),
         pixel_prior=read_pixel_prior(job.pixel_prior, device) if "pixel-prior" in needed else None,
         dncnn=read_denoiser(DnCNNCard, job.dncnn, device) if "dncnn" in needed else None,
         unet_denoiser=(
@@ -119,5 +122,5 @@ def read_models(job: Job) -> Models:
             if "unet-denoiser" in needed
             else None
         ),
-        refiner=read_refiner(job.refiner, device) if "refiner" in needed else None,
+        refiner=None if refiner is None else replace(refiner, precision=job.precision),
     )

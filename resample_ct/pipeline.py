@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from resample_ct.cluster import finish_batches
 from resample_ct.job import Job
 from resample_ct.measure import method_generators
 from resample_ct.metrics import SliceMetrics, compare
@@ -32,13 +33,16 @@ from resample_ct.reconstruct.trust import judge
 from resample_ct.reconstruct.uncertainty import HasSpread
 
 
-def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
+def reconstruct(
+    job: Job, resume: bool, progress: Update = silent, cluster: str | None = None
+) -> list[str]:
     """Run a job and write its output folder.
 
     Args:
         job: what to do.
         resume: continue `<out>.partial` of an interrupted run of the same job.
         progress: called with slices done, slices in all, and the method at work.
+        cluster: address of a Dask scheduler whose workers compute the batches; None computes here.
 
     Returns:
         Notes for the user: what was left out of the study, or found odd.
@@ -53,6 +57,8 @@ def reconstruct(job: Job, resume: bool, progress: Update = silent) -> list[str]:
     problem = problem.with_notes(models.notes_on(problem.geometry.image_size, problem.grid.spacing_mm[0]))
     partial = open_partial(job.out, job.record(), resume)
     files = BatchFiles(partial / "batches", len(problem.indices), job.batch)
+    if cluster is not None:
+        finish_batches(cluster, job, problem, models, files, reconstruct_batch, progress)
     total = len(methods) * len(problem.indices)
     done = 0
     for name, method in methods.items():

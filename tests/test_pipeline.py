@@ -248,3 +248,18 @@ def test_several_samples_give_an_uncertainty_map_at_the_same_place(job, tiny_bun
     assert {p.name for p in (job.out / "dicom").iterdir()} == {
         *("fbp", "resample", "resample-spread", "resample-spread.dcm", "report.dcm")
     }
+
+
+def test_precision_reaches_the_networks_and_the_record(job, tiny_bundle):
+    changed = replace(
+        job,
+        methods=("resample",),
+        prior=tiny_bundle,
+        slices="3",
+        settings=settings_from("general", ["steps=2", "pixel_iterations=2", "final_rule=none"]),
+    )
+    pipeline.reconstruct(changed, resume=False)
+    rounded = replace(changed, out=job.out.with_name("rounded"), precision="bfloat16")
+    pipeline.reconstruct(rounded, resume=False)
+    assert json.loads((rounded.out / "run.json").read_text())["job"]["precision"] == "bfloat16"
+    assert not np.array_equal(voxels(rounded.out, "resample"), voxels(changed.out, "resample"))

@@ -17,7 +17,7 @@ from resample_ct.physics.geometry import ParallelBeam
 
 
 def _view(geometry: ParallelBeam, angle: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Detector pixel, image pixel and length of every crossing of one view's rays."""
+    """Crossings of each of one view's rays, and image pixel and length of every crossing, ray by ray."""
     n = geometry.image_size
     cos, sin = np.cos(angle), np.sin(angle)
     s = (np.arange(geometry.n_detectors) - (geometry.n_detectors - 1) / 2) * geometry.detector_spacing
@@ -27,35 +27,31 @@ def _view(geometry: ParallelBeam, angle: float) -> tuple[np.ndarray, np.ndarray,
     if by_rows:
         y = centre - line
         place = (s[:, None] - y * sin) / cos + centre
-        length = 1 / abs(cos)
     else:
         x = line - centre
         place = centre - (s[:, None] - x * cos) / sin
-        length = 1 / abs(sin)
     first = np.floor(place)
     share = place - first
-    detector = np.broadcast_to(np.arange(geometry.n_detectors)[:, None], place.shape)
-    along = np.broadcast_to(line, place.shape)
-    parts = []
-    for across, weight in ((first, 1 - share), (first + 1, share)):
-        inside = (across >= 0) & (across < n) & (weight > 0)
-        across_inside = across[inside].astype(np.int64)
-        pixel = along[inside] * n + across_inside if by_rows else across_inside * n + along[inside]
-        parts.append((detector[inside], pixel, weight[inside] * length))
-    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))  # type: ignore[return-value]
+    weight = np.stack([1 - share, share], axis=-1)
+    # Whole numbers beyond the image would not fit an int32 where a ray is far away.
+    first = np.clip(first, -2, n).astype(np.int32)
+    across = np.stack([first, first + 1], axis=-1)
+    along = line.astype(np.int32)[:, None]
+    pixel = along * n + across if by_rows else across * n + along
+    inside = (across >= 0) & (across < n) & (weight > 0)
+    length = weight[inside] / max(abs(cos), abs(sin))
+    return inside.sum(axis=(1, 2)), pixel[inside], length.astype(np.float32)
 
 
 def system_matrix(geometry: ParallelBeam) -> sparse.csr_array:
     """(angle * detector, row * column) matrix of crossing lengths in pixels, float32."""
-    rows, columns, values = [], [], []
-    for index, angle in enumerate(geometry.angles):
-        detector, pixel, length = _view(geometry, angle)
-        rows.append(detector + index * geometry.n_detectors)
-        columns.append(pixel)
-        values.append(length)
+    views = [_view(geometry, angle) for angle in geometry.angles]
+    counts, pixels, lengths = (np.concatenate(column) for column in zip(*views, strict=True))
     shape = geometry.n_angles * geometry.n_detectors, geometry.image_size**2
-    entries = np.concatenate(values).astype(np.float32)
-    return sparse.csr_array((entries, (np.concatenate(rows), np.concatenate(columns))), shape)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    matrix = sparse.csr_array((lengths, pixels, starts.astype(np.int32)), shape)
+    matrix.sort_indices()
+    return matrix
 
 
 def to_torch(matrix: sparse.csr_array, device: str) -> torch.Tensor:
@@ -64,9 +60,9 @@ def to_torch(matrix: sparse.csr_array, device: str) -> torch.Tensor:
         # torch calls its CSR support a beta at first use; the law tests hold it to account.
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
         return torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr.astype(np.int32)),
-            torch.from_numpy(matrix.indices.astype(np.int32)),
-            torch.from_numpy(matrix.data.astype(np.float32)),
+            torch.from_numpy(matrix.indptr.astype(np.int32, copy=False)),
+            torch.from_numpy(matrix.indices.astype(np.int32, copy=False)),
+            torch.from_numpy(matrix.data.astype(np.float32, copy=False)),
             size=matrix.shape,
             check_invariants=True,
             device=device,

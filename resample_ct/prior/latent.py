@@ -9,6 +9,7 @@ from monai.networks.nets import AutoencoderKL
 from torch import nn
 
 from resample_ct.errors import PriorError
+from resample_ct.prior.precision import Precision, network_precision
 from resample_ct.prior.schedule import NoiseSchedule
 from resample_ct.prior.vq_autoencoder import VQAutoencoder
 from resample_ct.units import Window, from_network, to_network
@@ -37,6 +38,7 @@ class LatentPrior:
         quantise: whether D moves latents to the nearest code first, where there is a codebook.
         image_size: side of the slices trained on.
         spacing_mm: smallest and largest pixel spacing trained on, where it was recorded.
+        precision: that the networks compute in.
     """
 
     autoencoder: AutoencoderKL | VQAutoencoder
@@ -50,12 +52,14 @@ class LatentPrior:
     quantise: bool = True
     image_size: int = 256
     spacing_mm: tuple[float, float] | None = None
+    precision: Precision = "float32"
 
     def encode(self, image: torch.Tensor) -> torch.Tensor:
         """E(x): image in [0, 1] to scaled latent, not quantised."""
         channels = to_network(image).expand(-1, self.image_channels, -1, -1)
-        latent: torch.Tensor = self.autoencoder.encode(channels)[0]
-        return latent / self.scale
+        with network_precision(self.precision, channels):
+            latent: torch.Tensor = self.autoencoder.encode(channels)[0]
+        return latent.to(image) / self.scale
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """D(z): scaled latent to image; not clipped, so that gradients flow everywhere."""
@@ -65,17 +69,19 @@ class LatentPrior:
         """D(z) before its channels are averaged, (B, image_channels, H, W)."""
         latent = latent * self.scale
         channels: torch.Tensor
-        if isinstance(self.autoencoder, VQAutoencoder):
-            channels = self.autoencoder.decode(latent, self.quantise)
-        else:
-            channels = self.autoencoder.decode(latent)
-        return from_network(channels)
+        with network_precision(self.precision, latent):
+            if isinstance(self.autoencoder, VQAutoencoder):
+                channels = self.autoencoder.decode(latent, self.quantise)
+            else:
+                channels = self.autoencoder.decode(latent)
+        return from_network(channels.to(latent))
 
     def predict_noise(self, latent: torch.Tensor, t: int) -> torch.Tensor:
         """eps_theta(z_t, t)."""
         times = torch.full((latent.shape[0],), t, device=latent.device)
-        noise: torch.Tensor = self.unet(latent, times)
-        return noise
+        with network_precision(self.precision, latent):
+            noise: torch.Tensor = self.unet(latent, times)
+        return noise.to(latent)
 
     def notes_on(self, image_size: int, spacing_mm: float) -> list[str]:
         """What a user should know before this prior reconstructs slices of such pixels.

@@ -8,7 +8,7 @@ each time followed by PICCS around what it believes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +17,15 @@ from torch import nn
 
 from resample_ct.errors import PriorError
 from resample_ct.prior.bundle import read_card, read_networks, weights_hash
+from resample_ct.prior.precision import Precision, network_precision
 from resample_ct.prior.refiner_bundle import SHIPPED_REFINER, RefinerCard
 from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.classical import TV
 from resample_ct.reconstruct.consistency import optimise_pixels
 from resample_ct.reconstruct.fbp_unet import FBPUNet
 from resample_ct.units import Window
+
+Network = Callable[[torch.Tensor], torch.Tensor]
 
 _RIDGE_WEIGHT = 0.05
 _RIDGE_ITERATIONS = 10
@@ -38,7 +41,7 @@ def first_image(fbp_unet: FBPUNet, measurement: Measurement) -> torch.Tensor:
 
 
 def refined(
-    network: nn.Module, measurement: Measurement, image: torch.Tensor, iterations: int
+    network: Network, measurement: Measurement, image: torch.Tensor, iterations: int
 ) -> torch.Tensor:
     """(B, 1, 256, 256) one round: what the refiner believes of an image, made consistent."""
     with torch.no_grad():
@@ -56,6 +59,7 @@ class Refiner:
         window: HU window that it was trained for.
         name: of its bundle.
         sha256: of its weights.
+        precision: that the network computes in.
     """
 
     network: nn.Module
@@ -63,19 +67,23 @@ class Refiner:
     window: Window
     name: str
     sha256: str
+    precision: Precision = "float32"
+
+    def __call__(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, 1, 256, 256) what the network believes of an image."""
+        with torch.no_grad(), network_precision(self.precision, image):
+            believed: torch.Tensor = self.network(image)
+        return believed.to(image)
 
 
-class OverFlips(nn.Module):
-    """The mean of what a network makes of an image's four mirror images."""
+def over_flips(network: Network) -> Network:
+    """The mean of what a network makes of an image's four mirror images, turned back."""
 
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self._network = network
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """The mean, turned back."""
+    def mean(image: torch.Tensor) -> torch.Tensor:
         flips: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-1, -2))
-        return torch.stack([self._network(image.flip(axes)).flip(axes) for axes in flips]).mean(dim=0)
+        return torch.stack([network(image.flip(axes)).flip(axes) for axes in flips]).mean(dim=0)
+
+    return mean
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,7 @@ class Cascade:
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
-        network = OverFlips(self.refiner.network) if self.flips else self.refiner.network
+        network = over_flips(self.refiner) if self.flips else self.refiner
         image = first_image(self.fbp_unet, measurement)
         for left in reversed(range(self.rounds)):
             iterations = ROUND_ITERATIONS if left else _LAST_ITERATIONS

@@ -12,6 +12,7 @@ from torch import nn
 from resample_ct.physics.projector import Projector
 from resample_ct.prior.bundle import read_card, read_networks, weights_hash
 from resample_ct.prior.fbp_unet_bundle import SHIPPED_FBP_UNET, FBPUNetCard
+from resample_ct.prior.precision import Precision, network_precision
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.classical import FBP, TV
 from resample_ct.reconstruct.consistency import optimise_pixels
@@ -34,6 +35,7 @@ class FBPUNet:
         window: HU window that it was trained for.
         name: of its bundle.
         sha256: of its weights.
+        precision: that the network computes in.
     """
 
     network: nn.Module
@@ -42,12 +44,14 @@ class FBPUNet:
     window: Window
     name: str
     sha256: str
+    precision: Precision = "float32"
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
-        with torch.no_grad():
-            image: torch.Tensor = self.network(FBP()(measurement, generators))
-        return image
+        streaky = FBP()(measurement, generators)
+        with torch.no_grad(), network_precision(self.precision, streaky):
+            image: torch.Tensor = self.network(streaky)
+        return image.to(streaky)
 
     def fits(self, measurement: Measurement) -> bool:
         """Whether it was trained for such views, and for noise within a factor of two."""

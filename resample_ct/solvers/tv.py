@@ -73,7 +73,7 @@ class _Penalty:
         self._norm = torch.empty_like(like)
 
     def ascend(self, slope: torch.Tensor) -> None:
-        """Follow the gradient, then go back to the nearest dual variable nowhere above `limit`."""
+        """Follow the gradient, then go back to the nearest point that is nowhere longer than `limit`."""
         self.dual.add_(slope, alpha=self.step)
         if self.shift is not None:
             self.dual.sub_(self.shift)

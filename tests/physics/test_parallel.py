@@ -11,7 +11,8 @@ import torch
 from laws import norm, smooth_phantom
 
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.parallel import SparseProjector, system_matrix
+from resample_ct.physics.parallel import SparseProjector
+from resample_ct.physics.system_matrix import system_matrix
 
 
 def astra_sinogram(geometry: ParallelBeam, image: np.ndarray) -> np.ndarray:

@@ -12,8 +12,9 @@ from laws import norm, random_pair
 from resample_ct.errors import OptionError
 from resample_ct.physics import radon_spectrum as module
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.parallel import SparseProjector, system_matrix
+from resample_ct.physics.parallel import SparseProjector
 from resample_ct.physics.radon_spectrum import RadonSpectrum
+from resample_ct.physics.system_matrix import system_matrix
 
 VIEWS = {
     "even": tuple(k * math.pi / 6 for k in range(6)),

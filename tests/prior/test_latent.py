@@ -115,3 +115,25 @@ def test_pixels_far_from_those_trained_on_are_noted(tiny_prior, spacing, noted):
     assert bool(notes) == noted
     assert all("trained on pixels of 1 to 2 mm" in note for note in notes)
     assert tiny_prior.notes_on(256, spacing) == []
+
+
+def test_bfloat16_rounds_inside_the_networks_and_nothing_else(tiny_prior, images):
+    rounded = replace(tiny_prior, precision="bfloat16")
+    latent = tiny_prior.encode(images)
+    for exact, found in (
+        (latent, rounded.encode(images)),
+        (tiny_prior.decode(latent), rounded.decode(latent)),
+        (tiny_prior.predict_noise(latent, 10), rounded.predict_noise(latent, 10)),
+    ):
+        assert found.dtype == torch.float32 and not torch.equal(found, exact)
+        assert (found - exact).norm() < 0.1 * exact.norm()
+
+
+def test_bfloat16_leaves_a_gradient_in_single_precision(tiny_prior, images):
+    rounded = replace(tiny_prior, precision="bfloat16")
+    with torch.enable_grad():
+        latent = tiny_prior.encode(images).requires_grad_(True)
+        (exact,) = torch.autograd.grad(tiny_prior.decode(latent).square().sum(), latent)
+        (found,) = torch.autograd.grad(rounded.decode(latent).square().sum(), latent)
+    assert found.dtype == torch.float32
+    assert (found - exact).norm() < 0.1 * exact.norm()

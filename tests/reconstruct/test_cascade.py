@@ -14,9 +14,9 @@ from resample_ct.reconstruct.cascade import (
     ROUND_ITERATIONS,
     Cascade,
     CascadeEstimate,
-    OverFlips,
     Refiner,
     first_image,
+    over_flips,
     read_refiner,
     refined,
 )
@@ -48,7 +48,7 @@ def test_each_network_is_followed_by_the_measurement(real_slice, first, refiner)
     image = first_image(first, measurement)
     with torch.no_grad():
         believed = refiner.network(image)
-    result = refined(refiner.network, measurement, image, 100)
+    result = refined(refiner, measurement, image, 100)
     for network, consistent in ((before, image), (believed, result)):
         assert float(measurement.residual(consistent)) < 0.1 * float(measurement.residual(network))
     assert torch.equal(Cascade(first, refiner, rounds=1)(measurement, []), result)
@@ -56,20 +56,18 @@ def test_each_network_is_followed_by_the_measurement(real_slice, first, refiner)
 
 def test_every_round_starts_from_the_one_before(real_slice, first, refiner):
     measurement = measured(real_slice)
-    once = refined(refiner.network, measurement, first_image(first, measurement), ROUND_ITERATIONS)
-    twice = refined(refiner.network, measurement, once, 100)
+    once = refined(refiner, measurement, first_image(first, measurement), ROUND_ITERATIONS)
+    twice = refined(refiner, measurement, once, 100)
     assert torch.equal(Cascade(first, refiner, rounds=2)(measurement, []), twice)
 
 
 def test_mirrored_slice_gives_the_mirrored_image_with_flips(real_slice, refiner):
-    network = OverFlips(refiner.network)
+    network = over_flips(refiner)
     with torch.no_grad():
         for axes in ((-1,), (-2,), (-1, -2)):
             mirrored = network(real_slice.flip(axes)).flip(axes)
             torch.testing.assert_close(mirrored, network(real_slice), atol=1e-6, rtol=1e-5)
-        assert not torch.allclose(
-            refiner.network(real_slice.flip(-1)).flip(-1), refiner.network(real_slice), atol=1e-6
-        )
+        assert not torch.allclose(refiner(real_slice.flip(-1)).flip(-1), refiner(real_slice), atol=1e-6)
 
 
 def test_second_network_decides_what_the_measurement_leaves_open(real_slice, first, refiner):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small_networks import SMALL, measured
@@ -33,6 +35,14 @@ def test_slice_does_not_depend_on_its_batch(real_slice, method):
     both = torch.cat([real_slice, real_slice.flip(-1)])
     alone = method(measured(both[:1]), [])
     torch.testing.assert_close(method(measured(both), [])[:1], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_bfloat16_rounds_inside_the_network_alone(real_slice, method):
+    measurement = measured(real_slice)
+    exact = method(measurement, [])
+    found = replace(method, precision="bfloat16")(measurement, [])
+    assert found.dtype == torch.float32 and not torch.equal(found, exact)
+    assert (found - exact).norm() < 0.1 * exact.norm()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,178 @@
+"""Projector and FBP against ASTRA's CPU projectors and scikit-image.
+
+    python benchmarks/projector.py [--rounds 7]
+
+Prints milliseconds a slice, medians of interleaved rounds, and how many times slower the others are.
+Neither of them has a batch: they loop over the slices. deepinv's Tomography is left out: deepinv requires
+torchvision, which this project does not install.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+
+import astra
+import click
+import numpy as np
+import torch
+from timing import machine, medians
+
+from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.parallel import SparseProjector
+from resample_ct.solvers.fbp import fbp
+
+SIZES = (256, 512)
+BATCHES = (1, 32)
+VIEWS = 25
+
+
+def disc(geometry: ParallelBeam) -> tuple[torch.Tensor, torch.Tensor]:
+    """A disc of height 1, its pixels averaged over 8 x 8 points, and its exact line integrals."""
+    size, fine = geometry.image_size, 8
+    radius, x, y = 0.3 * size, 0.1 * size, -0.07 * size
+    place = (torch.arange(size * fine) + 0.5) / fine - size / 2
+    inside = ((place - x).square() + (-place[:, None] - y).square() < radius**2).float()
+    image = torch.nn.functional.avg_pool2d(inside[None, None], fine)
+    angle = torch.tensor(geometry.angles)[:, None]
+    s = (torch.arange(geometry.n_detectors) - (geometry.n_detectors - 1) / 2) * geometry.detector_spacing
+    chord = 2 * (radius**2 - (s - x * angle.cos() - y * angle.sin()).square()).clamp(min=0).sqrt()
+    return image, chord[None, None]
+
+
+class Astra:
+    """ASTRA's CPU projector of Joseph's kind, on its own memory."""
+
+    def __init__(self, geometry: ParallelBeam) -> None:
+        rays = astra.create_proj_geom(
+            "parallel", geometry.detector_spacing, geometry.n_detectors, np.array(geometry.angles)
+        )
+        grid = astra.create_vol_geom(*geometry.image_shape)
+        self._projector = astra.create_projector("linear", rays, grid)
+        self._image = astra.data2d.create("-vol", grid, 0.0)
+        self._sinogram = astra.data2d.create("-sino", rays, 0.0)
+        self._runs = {name: self._algorithm(name) for name in ("FP", "BP", "FBP")}
+
+    def _algorithm(self, name: str) -> int:
+        config = astra.astra_dict(name)
+        config["ProjectorId"] = self._projector
+        config["ProjectionDataId"] = self._sinogram
+        config["VolumeDataId" if name == "FP" else "ReconstructionDataId"] = self._image
+        return int(astra.algorithm.create(config))
+
+    def run(self, name: str, value: np.ndarray) -> np.ndarray:
+        """FP of an image; BP or FBP of a sinogram."""
+        source, target = self._image, self._sinogram
+        if name != "FP":
+            source, target = target, source
+        astra.data2d.store(source, value)
+        astra.algorithm.run(self._runs[name])
+        result: np.ndarray = astra.data2d.get(target)
+        return result
+
+
+def scikit_image(geometry: ParallelBeam) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Its radon and iradon on the same views; its own detector, as wide as the diagonal."""
+    from skimage.transform import iradon, radon
+
+    degrees = np.rad2deg(geometry.angles)
+    options = {"theta": degrees, "circle": False, "output_size": geometry.image_size}
+    return {
+        "FP": lambda image: radon(image, degrees, circle=False),
+        "BP": lambda sinogram: iradon(sinogram.T, filter_name=None, **options),
+        "FBP": lambda sinogram: iradon(sinogram.T, filter_name="ramp", **options),
+    }
+
+
+@click.command()
+@click.option("--rounds", default=7, show_default=True)
+def main(rounds: int) -> None:
+    """Measure and print."""
+    print(f"Machine: {machine()}.\n")
+    print("| what | size | slices | this projector (ms / slice) | ASTRA CPU | scikit-image |")
+    print("|---|---|---|---|---|---|")
+    for size in SIZES:
+        _speed(ParallelBeam.uniform(size, VIEWS), rounds)
+    print("\nThe others' columns: milliseconds a slice, and how many times ours that is. They loop over")
+    print(
+        "slices, having no batch. deepinv's Tomography is not measured: deepinv requires torchvision.\n"
+    )
+    print(
+        "| error against exact line integrals of a disc | this projector | ASTRA CPU | between the two |"
+    )
+    print("|---|---|---|---|")
+    for size in SIZES:
+        _accuracy(ParallelBeam.uniform(size, VIEWS))
+    print("\n| geometry never seen before | build (s) | from the disk cache (s) |\n|---|---|---|")
+    for size in SIZES:
+        for views in (VIEWS, 60):
+            _building(size, views)
+
+
+def _speed(geometry: ParallelBeam, rounds: int) -> None:
+    ours, theirs, skimage = SparseProjector(geometry), Astra(geometry), scikit_image(geometry)
+    for count in BATCHES:
+        image = torch.rand(count, 1, *geometry.image_shape)
+        sinogram = torch.rand(count, 1, *geometry.sinogram_shape)
+        # They have no batch, so four slices tell what one takes in a loop.
+        some = min(count, 4)
+        runs: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], torch.Tensor]] = {
+            "FP": (ours.forward, image),
+            "BP": (ours.adjoint, sinogram),
+            "FBP": (lambda y: fbp(geometry, y), sinogram),
+        }
+        for name, (run, value) in runs.items():
+            arrays = list(value[:some, 0].numpy())
+            seconds = medians(
+                {
+                    "ours": lambda run=run, value=value: run(value),  # type: ignore[misc]
+                    "astra": lambda a=arrays, n=name: [theirs.run(n, x) for x in a],  # type: ignore[misc]
+                    "skimage": lambda a=arrays, n=name: [skimage[n](x) for x in a],  # type: ignore[misc]
+                },
+                rounds if count == 1 else max(3, rounds // 2),
+            )
+            own = seconds["ours"] / count
+            other = [seconds[peer] / some for peer in ("astra", "skimage")]
+            cells = " | ".join(f"{1e3 * s:.1f} ({s / own:.1f} x)" for s in other)
+            title = {"FP": "forward", "BP": "adjoint", "FBP": "FBP"}[name]
+            print(
+                f"| {title} | {geometry.image_size} | {count} | {1e3 * own:.2f} | {cells} |", flush=True
+            )
+
+
+def _accuracy(geometry: ParallelBeam) -> None:
+    image, exact = disc(geometry)
+    found = SparseProjector(geometry)(image)
+    astras = torch.from_numpy(Astra(geometry).run("FP", image[0, 0].numpy()))[None, None]
+    errors = [
+        float((a - b).norm() / exact.norm())
+        for a, b in ((found, exact), (astras, exact), (found, astras))
+    ]
+    print(f"| {geometry.image_size} | {errors[0]:.2e} | {errors[1]:.2e} | {errors[2]:.1e} |", flush=True)
+
+
+def _building(size: int, views: int) -> None:
+    """Medians over new geometries: first computed, then read by what stands for the next process."""
+    before = os.environ.get("XDG_CACHE_HOME")
+    seconds: list[list[float]] = [[], []]
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
+        for number in range(3):
+            geometry = ParallelBeam(size, tuple(np.linspace(0, 3, views)), 2 * size - number, 0.71)
+            for column in seconds:
+                began = time.perf_counter()
+                SparseProjector(geometry)
+                column.append(time.perf_counter() - began)
+    if before is None:
+        del os.environ["XDG_CACHE_HOME"]
+    else:
+        os.environ["XDG_CACHE_HOME"] = before
+    built, read = (sorted(column)[1] for column in seconds)
+    what = f"{size} x {size}, {views} views, {2 * size} detector pixels of 0.71"
+    print(f"| {what} | {built:.2f} | {read:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
