@@ -64,8 +64,10 @@ class RefinerTask:
     def loss(self, network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
         """Mean squared error, in units of 1 % of the window so that the numbers can be read."""
         sinogram, image, rounds, slices = batch
-        for _ in range(int(rounds[0])):
-            image = refined(network, self._measurement(sinogram), image, ROUND_ITERATIONS)
+        # Solvers need single precision, whatever the network is trained in.
+        with torch.autocast(sinogram.device.type, enabled=False):
+            for _ in range(int(rounds[0])):
+                image = refined(network, self._measurement(sinogram), image, ROUND_ITERATIONS)
         return 1e4 * (network(image) - slices).square().mean()
 
     def _second(self, network: nn.Module) -> torch.Tensor:
