@@ -34,7 +34,7 @@ def main(study: Path, slices: str | None, presets: str, noise: str, angles: int)
     assert set(chosen) <= set(PRESETS), f"--presets: expected some of {', '.join(PRESETS)}"
     means = {}
     with tempfile.TemporaryDirectory() as temporary, progress_bar() as progress:
-        classical = ("fbp", "cgls", "sirt", "tv", "fbp-unet")
+        classical = ("fbp", "cgls", "sirt", "tv", "fbp-unet", "cascade")
         runs = [(classical, "fast"), *((("resample",), preset) for preset in chosen)]
         for number, (methods, preset) in enumerate(runs):
             out = Path(temporary) / str(number)

@@ -31,12 +31,13 @@ from resample_ct.prior.bundle import read_bundle
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.reconstruct import consistency
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.fbp_unet import LearnedEstimate, read_fbp_unet
-from resample_ct.reconstruct.resample import ReSample
+from resample_ct.reconstruct.cascade import read_refiner
+from resample_ct.reconstruct.fbp_unet import read_fbp_unet
+from resample_ct.reconstruct.methods import MethodOptions, build_methods
 from resample_ct.reconstruct.resample_settings import PRESETS
 
 SAMPLE = Path(__file__).parent.parent / "sample_data" / "Lung_Dx-A0002" / "3-B40f"
-PARTS = ("UNet", "encoder", "decoder", "FBP-UNet", "projector", "PICCS", "rest")
+PARTS = ("UNet", "encoder", "decoder", "FBP-UNet", "refiner", "projector", "PICCS", "rest")
 # Of the published procedure, counted in the preset: T, and most decoder steps a slice.
 PAPER_STEPS, PAPER_DECODER_STEPS = 1000, 15_500
 
@@ -58,7 +59,7 @@ def timed(clock: Clock, name: str, function: Any) -> Any:
 def main(presets: str, slices: str, volume: bool) -> None:
     """Measure and print."""
     print(f"Machine: {machine()}.\n")
-    prior, network = read_bundle(), read_fbp_unet()
+    prior, network, second = read_bundle(), read_fbp_unet(), read_refiner()
     study = read_study(SAMPLE)
     indices = parse_slices(slices, len(study))
     sinogram, truth = simulate(study, indices, 25, "gaussian:0.01", 0, prior.window)
@@ -72,7 +73,8 @@ def main(presets: str, slices: str, volume: bool) -> None:
     totals = {}
     for preset in presets.split(","):
         clock = Clock()
-        method = ReSample(prior, PRESETS[preset], LearnedEstimate(network))
+        options = MethodOptions(prior, PRESETS[preset], fbp_unet=network, refiner=second)
+        method = build_methods(["resample"], options)["resample"]
         patches = [
             patch.object(owner, name, timed(clock, part, getattr(owner, name)))
             for owner, name, part in (
@@ -80,6 +82,7 @@ def main(presets: str, slices: str, volume: bool) -> None:
                 (LatentPrior, "encode", "encoder"),
                 (LatentPrior, "decode", "decoder"),
                 (network.network, "forward", "FBP-UNet"),
+                (second.network, "forward", "refiner"),
                 (SparseProjector, "forward", "projector"),
                 (SparseProjector, "adjoint", "projector"),
                 (consistency, "piccs", "PICCS"),

@@ -117,12 +117,15 @@ PRESETS = {
         final_rule="ridge",
         final_weight=0.04,
     ),
-    # Both measured on the held-out validation patients (docs/training.md): a start from FBP-UNet, a few
-    # steps, the measurement's say in every one and the last word.
+    # Both measured on the held-out validation patients (docs/training.md): a start from the cascade, two
+    # late steps, the measurement's say in every one and the last word.
     "balanced": ReSampleSettings(
-        steps=4,
-        start=150,
-        start_estimate="fbp-unet",
+        steps=2,
+        start=50,
+        start_estimate="cascade",
+        start_rounds=6,
+        start_flips=True,
+        keep_detail=True,
         samples=3,
         skip=1,
         latent_below=0,
@@ -136,9 +139,11 @@ PRESETS = {
         final_iterations=200,
     ),
     "fast": ReSampleSettings(
-        steps=4,
-        start=100,
-        start_estimate="fbp-unet",
+        steps=2,
+        start=50,
+        start_estimate="cascade",
+        start_rounds=4,
+        keep_detail=True,
         skip=1,
         latent_below=0,
         gamma=4.0,

@@ -9,8 +9,9 @@ from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.prior.bundle import read_bundle
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.fbp_unet import LearnedEstimate, read_fbp_unet
-from resample_ct.reconstruct.resample import ReSample
+from resample_ct.reconstruct.cascade import read_refiner
+from resample_ct.reconstruct.fbp_unet import read_fbp_unet
+from resample_ct.reconstruct.methods import MethodOptions, build_methods
 from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.reconstruct.trust import (
     MISFIT_LIMIT,
@@ -102,7 +103,8 @@ def prior():
 
 def by_resample(prior, image, views=25):
     """Measure with noise 0.01 as the limits were, reconstruct and judge."""
-    method = ReSample(prior, PRESETS["fast"], LearnedEstimate(read_fbp_unet()))
+    options = MethodOptions(prior, PRESETS["fast"], fbp_unet=read_fbp_unet(), refiner=read_refiner())
+    method = build_methods(["resample"], options)["resample"]
     measurement = measured(image, views, 0.01)
     result = method(measurement, [torch.Generator().manual_seed(0)]).clamp(0, 1)
     return judge(prior, measurement, result)[0]
