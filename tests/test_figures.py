@@ -18,7 +18,7 @@ from resample_ct.slices import network_slices
 
 
 @pytest.mark.slow
-def test_resample_is_above_fbp_by_7_db_above_tv_and_above_fbp_unet_by_2(sample_series, tmp_path):
+def test_resample_is_above_fbp_by_7_db_above_tv_and_fbp_unet_by_2(sample_series, tmp_path):
     job = Job(
         sample_series,
         tmp_path / "out",
@@ -31,7 +31,7 @@ def test_resample_is_above_fbp_by_7_db_above_tv_and_above_fbp_unet_by_2(sample_s
     records = json.loads((job.out / "metrics.json").read_text())
     means = {m: fmean(r["psnr"] for r in records if r["method"] == m) for m in job.methods}
     assert means["resample"] - means["fbp"] >= 7.0
-    assert means["resample"] - means["tv"] >= 1.0
+    assert means["resample"] - means["tv"] >= 2.0
     assert means["resample"] - means["fbp-unet"] >= 2.0
     assert means["fbp-unet"] - means["fbp"] >= 5.0
 
