@@ -23,6 +23,7 @@ from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.prior.bundle import read_bundle
 from resample_ct.reconstruct.base import Measurement
+from resample_ct.reconstruct.cascade import read_refiner
 from resample_ct.reconstruct.fbp_unet import read_fbp_unet
 from resample_ct.reconstruct.methods import MethodOptions, build_methods
 from resample_ct.reconstruct.resample import ReSample
@@ -40,7 +41,8 @@ def main(studies: tuple[Path, ...], preset: str, overrides: tuple[str, ...], noi
     """Measure and print."""
     prior, network = read_bundle(), read_fbp_unet()
     settings = settings_from(preset, overrides)
-    method = build_methods(["resample"], MethodOptions(prior, settings, fbp_unet=network))["resample"]
+    options = MethodOptions(prior, settings, fbp_unet=network, refiner=read_refiner())
+    method = build_methods(["resample"], options)["resample"]
     assert isinstance(method, ReSample)
     truth = torch.cat([read_slices(folder, prior.window) for folder in studies])
     operator = make_projector(ParallelBeam.uniform(IMAGE_SIZE, network.n_angles))
