@@ -100,10 +100,9 @@ class Sender:
                 # The one syntax that every peer must take; pynetdicom converts.
                 entity.add_requested_context(kind, ImplicitVRLittleEndian)
         association = entity.associate(peer.host, peer.port, ae_title=peer.aet, tls_args=self._tls)
-        if association.is_established:
+        # A peer that takes none of the kinds is no failure when only a report was left to send.
+        if association.is_established or association.rejected_contexts:
             return association
-        if association.rejected_contexts:
-            raise _NeverError(f"{peer.aet} accepts no kind of instance of the result")
         reason = "refused the association" if association.is_rejected else "cannot be reached"
         raise _NotNowError(f"{peer.aet} at {peer.host}:{peer.port} {reason}")
 

@@ -31,14 +31,15 @@ def expected_error(samples: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
     """(B, 1, H, W) standard deviation of `image` in relative attenuation.
 
     A few samples say little about a single pixel, so their variance is averaged over the neighbours. The
-    distance counts as well, because what the measurement changed the prior did not know.
+    distance counts as well, because what the measurement changed the prior did not know. It is never
+    more than 1, the whole HU window: a prior that knows nothing knows that much.
 
     Args:
         samples: (S, B, 1, H, W) what the prior believes, S at least 2.
         image: (B, 1, H, W) the result.
     """
     variance, distance = spread_terms(samples, image)
-    return (_OF_SAMPLES * variance + _OF_DISTANCE * distance + _FLOOR**2).sqrt()
+    return (_OF_SAMPLES * variance + _OF_DISTANCE * distance + _FLOOR**2).sqrt().clamp(max=1.0)
 
 
 def spread_terms(samples: torch.Tensor, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -47,6 +47,12 @@ def test_pixel_that_the_samples_disagree_on_is_the_least_sure():
     assert bool((error > 0).all())
 
 
+def test_no_error_is_wider_than_the_window():
+    image, _ = noisy_samples(0.0)
+    error = expected_error(torch.stack([image - 5.0, image + 5.0]), image)
+    assert bool((error == 1.0).all())
+
+
 def test_flat_neighbours_stay_as_they_are_up_to_the_border():
     image, _ = noisy_samples(0.0)
     variance, _ = spread_terms(torch.stack([image - 0.1, image + 0.1]), image)
