@@ -225,6 +225,8 @@ def derived_header(
     else:
         header = _taken_over(source)
     label = f"{derivation.method} {derivation.views} views"
+    # Put in whole at the end: an attribute of the source in a wrong VR would take no text.
+    new = Dataset()
     described = _text(header, "SeriesDescription")
     comments = _text(header, "ImageComments").removeprefix(RESEARCH_ONLY)
     for keyword in _MAY_BE_EMPTY:
@@ -234,36 +236,37 @@ def derived_header(
         # Type 2C of what may show one of a pair (PS3.3 C.7.3.1).
         header.Laterality = ""
     if source is not None and all(source.get(keyword) for keyword in TO_REFER_TO):
-        header.SourceImageSequence, header.ReferencedSeriesSequence = _references(source)
-    header.ContributingEquipmentSequence = _equipment(header, derivation)
+        new.SourceImageSequence, new.ReferencedSeriesSequence = _references(source)
+    new.ContributingEquipmentSequence = _equipment(header, derivation)
     for keyword in _SCANNER:
         if keyword != "InstitutionName" and keyword in header:
             delattr(header, keyword)
-    header.Manufacturer, header.ManufacturerModelName = MANUFACTURER, MODEL
-    header.SoftwareVersions = derivation.software_version
-    header.SOPClassUID = CTImageStorage
-    header.SOPInstanceUID = generate_uid()
-    header.StudyInstanceUID = identity.study_uid
-    header.SeriesInstanceUID = identity.series_uid
-    header.FrameOfReferenceUID = identity.frame_of_reference_uid
-    header.Modality = "CT"
-    header.SeriesNumber = identity.series_number
-    header.InstanceNumber = number
+    new.Manufacturer, new.ManufacturerModelName = MANUFACTURER, MODEL
+    new.SoftwareVersions = derivation.software_version
+    new.SOPClassUID = CTImageStorage
+    new.SOPInstanceUID = generate_uid()
+    new.StudyInstanceUID = identity.study_uid
+    new.SeriesInstanceUID = identity.series_uid
+    new.FrameOfReferenceUID = identity.frame_of_reference_uid
+    new.Modality = "CT"
+    new.SeriesNumber = identity.series_number
+    new.InstanceNumber = number
     # LO holds 64 characters: the source's own text gives way, never the word "research".
     room = 64 - len(label) - len(" (research)") - 1
-    header.SeriesDescription = f"{described[:room]} {label} (research)".strip()
+    new.SeriesDescription = f"{described[:room]} {label} (research)".strip()
     # AXIAL means any cross-section, in whatever direction (PS3.3 C.8.2.1.1.1).
-    header.ImageType = ["DERIVED", "PRIMARY", "AXIAL", _code_string(derivation.method)]
-    header.ImageComments = f"{RESEARCH_ONLY} {comments.strip()}".strip()[:1024]
+    new.ImageType = ["DERIVED", "PRIMARY", "AXIAL", _code_string(derivation.method)]
+    new.ImageComments = f"{RESEARCH_ONLY} {comments.strip()}".strip()[:1024]
     # In ASCII, which is part of every character set that the source may have.
     ascii_only = derivation.description.encode("ascii", "replace").decode()
-    header.DerivationDescription = ascii_only[:1024]
-    header.ConvolutionKernel = derivation.method.upper()[:16]
+    new.DerivationDescription = ascii_only[:1024]
+    new.ConvolutionKernel = derivation.method.upper()[:16]
     # A reconstruction shows what was burned into the slices that were projected.
     if header.get("BurnedInAnnotation") != "YES":
-        header.BurnedInAnnotation = "NO"
+        new.BurnedInAnnotation = "NO"
     date, time = identity.now.strftime("%Y%m%d"), identity.now.strftime("%H%M%S.%f")
     for moment in ("Series", "Content", "InstanceCreation"):
-        setattr(header, f"{moment}Date", date)
-        setattr(header, f"{moment}Time", time)
+        setattr(new, f"{moment}Date", date)
+        setattr(new, f"{moment}Time", time)
+    header.update(new)
     return header

@@ -8,6 +8,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from resample_ct.errors import StudyError
+from resample_ct.io.datasets import item
 from resample_ct.io.dicom_checks import padding_range
 from resample_ct.io.dicom_file import decimal
 from resample_ct.volume import Grid
@@ -42,11 +43,20 @@ def set_pixels(header: Dataset, hu: np.ndarray, path: Path) -> None:
             f"with RescaleSlope {slope:g} and RescaleIntercept {intercept:g}; nothing was written"
         )
     pixels = stored.astype("<i2" if signed else "<u2")
-    header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
-    header.BitsAllocated, header.BitsStored, header.HighBit = 16, bits, bits - 1
-    header.PixelRepresentation = int(signed)
-    header.RescaleSlope, header.RescaleIntercept = decimal(slope), decimal(intercept)
-    header.RescaleType = "HU"
+    # In whole elements, here and below: one that the source has in a wrong VR would stay in it.
+    header.update(
+        item(
+            SamplesPerPixel=1,
+            PhotometricInterpretation="MONOCHROME2",
+            BitsAllocated=16,
+            BitsStored=bits,
+            HighBit=bits - 1,
+            PixelRepresentation=int(signed),
+            RescaleSlope=decimal(slope),
+            RescaleIntercept=decimal(intercept),
+            RescaleType="HU",
+        )
+    )
     if header.get("WindowCenter") is None or header.get("WindowWidth") is None:
         header.WindowCenter, header.WindowWidth = _WINDOW_CENTER, _WINDOW_WIDTH
         header.pop("WindowCenterWidthExplanation", None)
@@ -72,11 +82,16 @@ def _set_padding(header: Dataset, pixels: np.ndarray) -> None:
 def set_geometry(header: Dataset, grid: Grid, index: int) -> None:
     """Where slice `index` of the grid lies."""
     row_mm, column_mm = grid.spacing_mm
-    header.Rows, header.Columns = grid.rows, grid.columns
-    header.PixelSpacing = [decimal(row_mm), decimal(column_mm)]
-    header.ImagePositionPatient = [decimal(v) for v in grid.positions[index]]
-    header.ImageOrientationPatient = [decimal(v) for v in (*grid.row_direction, *grid.column_direction)]
-    header.ReconstructionDiameter = decimal(max(grid.rows * row_mm, grid.columns * column_mm))
+    header.update(
+        item(
+            Rows=grid.rows,
+            Columns=grid.columns,
+            PixelSpacing=[decimal(row_mm), decimal(column_mm)],
+            ImagePositionPatient=[decimal(v) for v in grid.positions[index]],
+            ImageOrientationPatient=[decimal(v) for v in (*grid.row_direction, *grid.column_direction)],
+            ReconstructionDiameter=decimal(max(grid.rows * row_mm, grid.columns * column_mm)),
+        )
+    )
     step = abs(float(grid.slice_step @ grid.normal))
     if not header.get("SliceThickness"):
         header.SliceThickness = decimal(step)

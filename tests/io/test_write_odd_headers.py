@@ -41,6 +41,20 @@ def test_missing_identifiers_are_written_empty(derived):
     assert header.SeriesNumber == 1000
 
 
+@pytest.mark.parametrize("vr", ["DS", "FD", "US", "OB"])
+@pytest.mark.filterwarnings("ignore:A value of type|Invalid value")
+def test_an_attribute_in_a_wrong_vr_is_written_anew_in_its_own(derived, vr):
+    """Found by damaging headers: comments as decimal strings took no text."""
+
+    def edit(dataset, index):
+        dataset.add_new("ImageComments", vr, b"" if vr == "OB" else None)
+        dataset.add_new("RescaleType", "LT" if vr == "OB" else "UC", "HU")
+
+    header = derived(edit)
+    assert "research only" in header.ImageComments
+    assert (header["ImageComments"].VR, header["RescaleType"].VR) == ("LT", "LO")
+
+
 def patch(path, keyword, value):
     """Replace an element's bytes, which pydicom would not write so."""
     element = pydicom.dcmread(path)[keyword]
