@@ -107,7 +107,7 @@ def _sort_out(files: list[SourceFile]) -> tuple[list[Instance], list[str]]:
             if header is None:
                 left_out["file that is no DICOM"] += 1
                 continue
-            dropped = _drop_unreadable(header)
+            dropped = _drop_unreadable(header.file_meta) + _drop_unreadable(header)
         kind = _sop_class(file, header)
         if kind not in (CTImageStorage, *ENHANCED_CT):
             left_out["private object" if kind.is_private else kind.name] += 1

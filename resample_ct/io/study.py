@@ -112,7 +112,7 @@ class Study:
         return Volume(hu=hu, grid=self.grid)
 
 
-def read_study(source: Path | Sequence[Path], series: str | None = None) -> Study:
+def read_study(source: str | Path | Sequence[Path], series: str | None = None) -> Study:
     """Read a CT study from a folder, file list or zip of DICOM, or from one NIfTI file.
 
     Args:
@@ -125,6 +125,8 @@ def read_study(source: Path | Sequence[Path], series: str | None = None) -> Stud
     from resample_ct.io.dicom_read import read_dicom
     from resample_ct.io.nifti import is_nifti, read_nifti
 
+    if isinstance(source, str):
+        source = Path(source)
     if isinstance(source, Path) and is_nifti(source):
         return read_nifti(source)
     return read_dicom(source, series)

@@ -115,6 +115,14 @@ def test_a_damaged_preamble_leaves_the_meta_group_among_the_rest(files):
     survives(files, files["0.dcm"].replace(b"DICM", b"DICL", 1))
 
 
+@pytest.mark.parametrize("element", [0x02, 0x03, 0x10, 0x12])
+def test_a_vr_in_the_meta_group_that_does_not_exist(files, element):
+    """Found by overwriting: the meta group's own elements were looked at later than the header's."""
+    whole = files["0.dcm"]
+    place = whole.index(bytes((2, 0, element, 0))) + 4
+    survives(files, whole[: place + 1] + b"\0" + whole[place + 2 :])
+
+
 def test_a_codec_that_panics_is_no_crash(files):
     """Found by flipping bits of RLE segments: their decoder's panic is no Exception."""
     whole = files["0.dcm"]

@@ -71,7 +71,7 @@ def nested(folder):
     return folder
 
 
-@pytest.mark.parametrize("source", [as_list, as_zip, nested])
+@pytest.mark.parametrize("source", [str, as_list, as_zip, nested])
 def test_a_folder_and_other_sources_give_the_same_study(as_folder, source):
     whole = read_study(as_folder)
     expected = whole.volume.hu
