@@ -1,8 +1,23 @@
 """The errors that a user can cause, one kind for each door a mistake comes in by."""
 
+from __future__ import annotations
+
+import re
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
 
 class ResampleCTError(Exception):
-    """Anything a user can put right; the message names what, found, expected and remedy."""
+    """Anything a user can put right; the message names what, found, expected and remedy.
+
+    It is one line, whatever a damaged file put into what was found.
+
+    >>> str(ResampleCTError("RescaleIntercept: found -10\\n24"))
+    'RescaleIntercept: found -10 24'
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_CONTROL.sub(" ", message))
 
 
 class StudyError(ResampleCTError):
