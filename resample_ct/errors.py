@@ -8,11 +8,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 class ResampleCTError(Exception):
-    """Anything a user can put right; the message names what, found, expected and remedy.
+    r"""Anything a user can put right; the message names what, found, expected and remedy.
 
     It is one line, whatever a damaged file put into what was found.
 
-    >>> str(ResampleCTError("RescaleIntercept: found -10\\n24"))
+    >>> str(ResampleCTError("RescaleIntercept: found -10\n24"))
     'RescaleIntercept: found -10 24'
     """
 
