@@ -3,7 +3,7 @@
     python benchmarks/neighbours.py STUDY [--series UID] [--slices 26:38] [--angles 25] [--sigma 0.01]
 
 A through-plane penalty, or a warm start, moves a slice towards the mean of its two neighbours. The truth
-tells how far along that way it should go, and how much nearer it then is: no weight of such a pull can gain
+tells how far along that way it should go, and how much nearer it then is: no weight of such a pull gains
 more. Prints that share and gain for TV and for the cascade.
 """
 
@@ -61,9 +61,8 @@ def main(study: Path, series: str | None, slices: str, angles: int, sigma: float
     for name, method in methods.items():
         image = method(measurement, method_generators(0, range(len(truth)))).clamp(0.0, 1.0)
         share, gain = best_pull(image, truth)
-        print(
-            f"{name}: {float(psnr(image, truth).mean()):.2f} dB, best share {share:.3f}, gain {gain:.3f} dB"
-        )
+        mean = float(psnr(image, truth).mean())
+        print(f"{name}: {mean:.2f} dB, best share {share:.3f}, gain {gain:.3f} dB")
     between = (truth[:-2] + truth[2:]) / 2
     print(f"the neighbours' mean itself: {float(psnr(between, truth[1:-1]).mean()):.2f} dB")
 

@@ -7,11 +7,14 @@ abar = 1 and clips the sample), so the schedule is written out here, in float64.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
 
 from resample_ct.errors import OptionError
+
+TweedieRule = Literal["paper", "code"]
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,17 @@ class NoiseSchedule:
             raise OptionError(f"steps: found {steps}, expected 1 to {first + 1} from t = {first}")
         return [int(t) for t in np.linspace(first, -1, steps + 1).round()[:-1]]
 
-    def tweedie(self, z: torch.Tensor, noise: torch.Tensor, t: int) -> torch.Tensor:
+    def tweedie(
+        self, z: torch.Tensor, noise: torch.Tensor, t: int, rule: TweedieRule = "paper"
+    ) -> torch.Tensor:
         """E[z_0 | z_t] = (z_t - sqrt(1 - abar_t) eps) / sqrt(abar_t), paper eq. 5.
 
-        The authors' code has (1 - abar) for sqrt(1 - abar), which leaves noise in the estimate.
+        Rule "code" has (1 - abar) for sqrt(1 - abar), as the authors' code does for what it makes
+        consistent, which leaves noise in the estimate.
         """
         a = float(self.alpha_bar[t])
-        return (z - (1.0 - a) ** 0.5 * noise) / a**0.5
+        share = (1.0 - a) ** 0.5 if rule == "paper" else 1.0 - a
+        return (z - share * noise) / a**0.5
 
     def add_noise(self, z: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps; t of shape (B,)."""

@@ -104,6 +104,9 @@ class ReSample:
             if following is None or step % s.skip or t > s.pixel_below:
                 z = unconditional
                 continue
+            clean = self._to_make_consistent(
+                z, noise, unconditional, times[step : step + 1 + s.look_ahead]
+            )
             if t > s.latent_below:
                 consistent = self._pixel_consistency(measurement, clean)
             else:
@@ -117,6 +120,20 @@ class ReSample:
                 z = stochastic_resample(consistent, unconditional, a_next, spread, generators)
         z = optimise_latent(self.prior, measurement, z, tau, s.final_latent_iterations, s.latent_rate)
         return self.prior.decode(z)
+
+    def _to_make_consistent(
+        self, z: torch.Tensor, noise: torch.Tensor, following: torch.Tensor, times: list[int]
+    ) -> torch.Tensor:
+        """zhat_0 of z_t; with a look-ahead, that of the last of the deterministic steps after it."""
+        schedule = self.prior.schedule
+        t = times[0]
+        for ahead, after in zip(times[1:], [*times[2:], None], strict=False):
+            z, t = following, ahead
+            noise = self.prior.predict_noise(z, t)
+            if after is not None:
+                a, a_after = float(schedule.alpha_bar[t]), float(schedule.alpha_bar[after])
+                following = ddim_step(schedule.tweedie(z, noise, t), noise, a, a_after, 0.0, [])
+        return schedule.tweedie(z, noise, t, self.settings.tweedie_rule)
 
     def _initial(
         self,

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from resample_ct.errors import OptionError
+from resample_ct.prior.schedule import TweedieRule
 from resample_ct.reconstruct.consistency import PixelRule
 
 
@@ -32,6 +33,9 @@ class ReSampleSettings:
         latent_below: latent optimisation for t <= latent_below.
         gamma: scale of sigma_t^2 in stochastic resampling.
         variance_rule: "paper" or "code", see `resample_variance`.
+        tweedie_rule: "paper" or "code", see `NoiseSchedule.tweedie`: of what is made consistent.
+        look_ahead: further DDIM steps from z'_t whose last estimate is made consistent at t in place of
+            z_t's own; the paper has none, its code has 5.
         remap: "resample" (Prop. 2) or "encode" (Prop. 1, the ablation's baseline).
         pixel_rule: how pixel optimisation solves, see `optimise_pixels`.
         pixel_weight: its weight, or rate.
@@ -62,6 +66,8 @@ class ReSampleSettings:
     latent_below: int = 300
     gamma: float = 40.0
     variance_rule: Literal["paper", "code"] = "paper"
+    tweedie_rule: TweedieRule = "paper"
+    look_ahead: int = 0
     remap: Literal["resample", "encode"] = "resample"
     pixel_rule: PixelRule = "pseudo-inverse"
     pixel_weight: float = 0.0
@@ -83,6 +89,8 @@ class ReSampleSettings:
         for name in ("steps", "skip", "rounds", "samples", "start_rounds"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name}: found {getattr(self, name)}, expected 1 or more")
+        if self.look_ahead < 0:
+            raise OptionError(f"look_ahead: found {self.look_ahead}, expected 0 or more")
         if self.rounds > 1 and self.start is None:
             raise OptionError(f"rounds: found {self.rounds} from pure noise, expected 1, or a `start`")
         if self.latent_below > self.pixel_below:

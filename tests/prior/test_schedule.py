@@ -74,3 +74,13 @@ def test_more_steps_than_times_or_none_are_refused(steps, start):
 def test_start_outside_the_schedule_is_refused(start):
     with pytest.raises(OptionError, match=f"start: found {start}, expected 0 to 999"):
         SCHEDULE.timesteps(1, start)
+
+
+@pytest.mark.parametrize("t", [50, 500])
+def test_the_codes_estimate_leaves_noise_behind(t):
+    """By (sqrt(1 - abar) - (1 - abar)) / sqrt(abar) of it."""
+    z, noise = torch.zeros(1, 4, 8, 8), torch.ones(1, 4, 8, 8)
+    a = float(SCHEDULE.alpha_bar[t])
+    noisy = (1 - a) ** 0.5 * noise
+    left = ((1 - a) ** 0.5 - (1 - a)) / a**0.5
+    torch.testing.assert_close(SCHEDULE.tweedie(noisy, noise, t, "code"), z + left)

@@ -109,6 +109,8 @@ def test_no_consistency_leaves_an_unconditional_sample(tiny_prior, measurement):
     [
         {"remap": "encode"},
         {"variance_rule": "code"},
+        {"tweedie_rule": "code"},
+        {"look_ahead": 1},
         {"gamma": 0.1},
         {"latent_dps_scale": 0.5},
         {"pixel_rule": "ridge", "pixel_weight": 0.05},
@@ -126,6 +128,25 @@ def test_every_option_changes_the_result_and_keeps_it_finite(tiny_prior, measure
     )
     assert changed.isfinite().all()
     assert not torch.allclose(base, changed, atol=1e-4)
+
+
+def latents_given_to_consistency(prior, measurement, settings, monkeypatch):
+    seen = []
+    monkeypatch.setattr(module, "optimise_latent", lambda prior, m, z, *rest: seen.append(z) or z)
+    run(prior, measurement, settings)
+    return seen
+
+
+def test_a_look_ahead_to_the_end_makes_the_unconditional_sample_consistent(
+    tiny_prior, measurement, monkeypatch
+):
+    latent_from_the_start = replace(QUICK, pixel_below=1000, latent_below=1000)
+    first, *_ = latents_given_to_consistency(
+        tiny_prior, measurement, replace(latent_from_the_start, look_ahead=3), monkeypatch
+    )
+    free = replace(QUICK, pixel_below=0, latent_below=0)
+    (sample,) = latents_given_to_consistency(tiny_prior, measurement, free, monkeypatch)
+    torch.testing.assert_close(first, sample)
 
 
 @pytest.mark.parametrize("rule, weight", [("ridge", 0.05), ("piccs", 0.5), ("pseudo-inverse", 0.0)])
