@@ -9,7 +9,7 @@ from pydantic import PositiveFloat
 
 from resample_ct.errors import PriorError
 from resample_ct.prior.bundle import read_card, read_networks, weights_hash
-from resample_ct.prior.card import BundleCard, tensor_format
+from resample_ct.prior.card import BundleCard, slice_formats
 from resample_ct.prior.denoiser import Denoiser, DnCNNSettings
 from resample_ct.prior.networks import NetworkSettings
 from resample_ct.prior.residual_unet import ResidualUNetSettings
@@ -36,13 +36,7 @@ class DenoiserCard(BundleCard):
     @property
     def data_formats(self) -> dict[str, Any]:
         """Noisy slice in, slice out."""
-        image = tensor_format("image", 1, self.image_size, [0.0, 1.0])
-        return {
-            "network_data_format": {
-                "inputs": {"image": image | {"channel_def": {"0": "noisy CT slice"}}},
-                "outputs": {"pred": image | {"channel_def": {"0": "CT slice"}}},
-            }
-        }
+        return slice_formats("noisy CT slice", self.image_size)
 
 
 class DnCNNCard(DenoiserCard):
