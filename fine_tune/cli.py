@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+from resample_ct.job_options import together
 
 
 class _PriorByDefault(click.Group):
@@ -29,7 +28,7 @@ def fine_tune() -> None:
     """
 
 
-_OPTIONS = (
+_training_options = together(
     click.option(
         "--data",
         multiple=True,
@@ -88,12 +87,6 @@ _OPTIONS = (
     click.option("--seed", default=0, show_default=True, type=click.IntRange(0)),
     click.option("--device", default="cpu", show_default=True),
 )
-
-
-def _training_options(command: Command) -> Command:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def _run(options: dict[str, Any]) -> Any:
