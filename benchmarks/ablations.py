@@ -24,7 +24,8 @@ from resample_ct.prior.bundle import read_bundle
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.cascade import Cascade, read_refiner
 from resample_ct.reconstruct.classical import TV
-from resample_ct.reconstruct.fbp_unet import LearnedEstimate, read_fbp_unet
+from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet, read_fbp_unet
+from resample_ct.reconstruct.learned_estimate import LearnedEstimate
 from resample_ct.reconstruct.methods import MethodOptions, build_methods
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.slices import IMAGE_SIZE, network_slices
@@ -96,7 +97,7 @@ def main(
     cheap = {
         "TV": TV(),
         "FBP-UNet": network,
-        "FBP-UNet, then PICCS": LearnedEstimate(network),
+        "FBP-UNet, then PICCS": LearnedEstimate(ConsistentFBPUNet(network)),
         "Cascade": Cascade(network, second),
     }
     for name, method in cheap.items():

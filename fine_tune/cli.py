@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+from resample_ct.job_options import together
+
+if TYPE_CHECKING:
+    from fine_tune.loop import Task
+    from fine_tune.run import Opened, Run
+    from resample_ct.prior.card import BundleCard
+
+Card = TypeVar("Card", bound="BundleCard")
 
 
 class _PriorByDefault(click.Group):
@@ -29,7 +36,7 @@ def fine_tune() -> None:
     """
 
 
-_OPTIONS = (
+_training_options = together(
     click.option(
         "--data",
         multiple=True,
@@ -90,13 +97,7 @@ _OPTIONS = (
 )
 
 
-def _training_options(command: Command) -> Command:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-def _run(options: dict[str, Any]) -> Any:
+def _run(options: dict[str, Any]) -> Run:
     """The options that every training shares, as a `Run`."""
     from fine_tune.loop import LoopSettings
     from fine_tune.run import Run
@@ -129,6 +130,21 @@ def _run(options: dict[str, Any]) -> Any:
             patience=options["patience"],
         ),
     )
+
+
+def _train_network(
+    run: Run,
+    card: Card,
+    task_for: Callable[[Card, Opened], Task],
+    init: str,
+    **more: Any,
+) -> None:
+    """See `train_network`, which is told where to write and to draw."""
+    from fine_tune.one_network import train_network
+    from resample_ct.progress import progress_bar
+
+    with progress_bar() as progress:
+        train_network(card, task_for, init, run, click.echo, progress, **more)
 
 
 @fine_tune.command()
@@ -179,12 +195,23 @@ def prior(init: str, part: Any, low_rank: int, recompute: bool, **options: Any) 
 )
 def fbp_unet(init: str, angles: int, sigma: float, **options: Any) -> None:
     """Train FBP-UNet for a number of views and a noise."""
-    from fine_tune.fbp_unet import FBPUNetTraining, train_fbp_unet
-    from resample_ct.progress import progress_bar
+    from fine_tune.fbp_unet import FBPUNetTask
+    from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
 
-    training = FBPUNetTraining(run=_run(options), init=init, n_angles=angles, sigma=sigma)
-    with progress_bar() as progress:
-        train_fbp_unet(training, click.echo, progress)
+    run = _run(options)
+    card = FBPUNetCard(
+        **run.statements(),
+        description=f"FBP-UNet for {angles} parallel views.",
+        n_angles=angles,
+        sigma=sigma,
+    )
+    _train_network(
+        run,
+        card,
+        lambda card, opened: FBPUNetTask(opened.source, opened.held_out, card.n_angles, card.sigma),
+        init,
+        merit_format="{:.2f} dB",
+    )
 
 
 @fine_tune.command()
@@ -198,11 +225,9 @@ def fbp_unet(init: str, angles: int, sigma: float, **options: Any) -> None:
 @click.option("--fbp-unet", type=click.Path(path_type=Path), help="The first network; default: shipped.")
 def refiner(init: str, fbp_unet: Path | None, **options: Any) -> None:
     """Train the second network of `cascade`, behind an FBP-UNet and for its views and noise."""
-    from fine_tune.one_network import train_network
     from fine_tune.refiner import RefinerTask
     from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
     from resample_ct.prior.refiner_bundle import RefinerCard
-    from resample_ct.progress import progress_bar
     from resample_ct.reconstruct.fbp_unet import read_fbp_unet
 
     run, first = _run(options), read_fbp_unet(fbp_unet)
@@ -214,16 +239,13 @@ def refiner(init: str, fbp_unet: Path | None, **options: Any) -> None:
         sigma=first.sigma,
         behind=first.sha256,
     )
-    with progress_bar() as progress:
-        train_network(
-            card,
-            lambda _, opened: RefinerTask(opened.source, opened.held_out, first),
-            init,
-            run,
-            click.echo,
-            progress,
-            relatives=(FBPUNetCard,),
-        )
+    _train_network(
+        run,
+        card,
+        lambda _, opened: RefinerTask(opened.source, opened.held_out, first),
+        init,
+        relatives=(FBPUNetCard,),
+    )
 
 
 @fine_tune.command()
@@ -231,22 +253,12 @@ def refiner(init: str, fbp_unet: Path | None, **options: Any) -> None:
 @click.option("--init", default="scratch", show_default=True, help="scratch, or a pixel prior's bundle.")
 def pixel(init: str, **options: Any) -> None:
     """Train the pixel-space diffusion prior of DPS, MCG, DDRM, DMPS and DDS."""
-    from fine_tune.one_network import train_network
     from fine_tune.pixel import PixelTask
     from resample_ct.prior.pixel_bundle import PixelPriorCard
-    from resample_ct.progress import progress_bar
 
     run = _run(options)
     card = PixelPriorCard(**run.statements(), description="A diffusion prior of CT slices on pixels.")
-    with progress_bar() as progress:
-        train_network(
-            card,
-            lambda _, opened: PixelTask(opened.source, opened.held_out),
-            init,
-            run,
-            click.echo,
-            progress,
-        )
+    _train_network(run, card, lambda _, opened: PixelTask(opened.source, opened.held_out), init)
 
 
 @fine_tune.command()
@@ -269,20 +281,15 @@ def pixel(init: str, **options: Any) -> None:
 def denoiser(init: str, network: str, sigma: float, **options: Any) -> None:
     """Train the denoiser of ADMM-PnP or PnP-UNet for one noise level."""
     from fine_tune.denoiser import DenoiserTask
-    from fine_tune.one_network import train_network
     from resample_ct.prior.denoiser_bundle import DnCNNCard, UNetDenoiserCard
-    from resample_ct.progress import progress_bar
 
     run = _run(options)
     kind, crop = (DnCNNCard, 64) if network == "dncnn" else (UNetDenoiserCard, 128)
     description = f"Removes Gaussian noise of {sigma:g} from CT slices in [0, 1]."
     card = kind(**run.statements(), description=description, sigma=sigma)
-    with progress_bar() as progress:
-        train_network(
-            card,
-            lambda card, opened: DenoiserTask(opened.source, opened.held_out, card.sigma, crop),
-            init,
-            run,
-            click.echo,
-            progress,
-        )
+    _train_network(
+        run,
+        card,
+        lambda card, opened: DenoiserTask(opened.source, opened.held_out, card.sigma, crop),
+        init,
+    )

@@ -6,12 +6,11 @@ import torch
 from torch import nn
 
 from fine_tune.loop import generator_of_step
-from fine_tune.pictures import side_by_side
+from fine_tune.slice_task import SliceTask, in_one_pass, squared_error
 from fine_tune.source import SliceSource
-from resample_ct.metrics import psnr
 
 
-class DenoiserTask:
+class DenoiserTask(SliceTask):
     """Squared error of the network on noisy crops.
 
     Args:
@@ -24,10 +23,9 @@ class DenoiserTask:
     name = "denoiser"
 
     def __init__(self, source: SliceSource, held_out: torch.Tensor, sigma: float, crop: int = 64) -> None:
-        self._source, self._held_out = source, held_out
-        self._sigma, self._crop = sigma, crop
         noise = torch.randn(held_out.shape, generator=generator_of_step(0, 0))
-        self._noisy = held_out + sigma * noise
+        super().__init__(held_out + sigma * noise, held_out)
+        self._source, self._sigma, self._crop = source, sigma, crop
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
         """Noisy crops, and the crops."""
@@ -35,20 +33,10 @@ class DenoiserTask:
         return crops + self._sigma * torch.randn(crops.shape, generator=generator), crops
 
     def loss(self, network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
-        """Mean squared error, in units of 1 % of the window so that the numbers can be read."""
+        """See `squared_error`."""
         noisy, crops = batch
-        return 1e4 * (network(noisy) - crops).square().mean()
+        return squared_error(network(noisy), crops)
 
-    def _clean(self, network: nn.Module) -> torch.Tensor:
-        device = next(network.parameters()).device
-        parts = [network(part.to(device)) for part in self._noisy.split(4)]
-        return torch.cat(parts).clamp(0, 1).cpu()
-
-    def validate(self, network: nn.Module) -> float:
-        """Mean PSNR in dB on the held-out slices."""
-        return float(psnr(self._clean(network), self._held_out).mean())
-
-    def picture(self, network: nn.Module) -> torch.Tensor:
-        """Two held-out slices: noisy, network, truth."""
-        rows = self._noisy, self._clean(network), self._held_out
-        return side_by_side([row[:2] for row in rows])
+    def found(self, network: nn.Module) -> torch.Tensor:
+        """Of the noisy slices."""
+        return in_one_pass(network, self._shown)

@@ -1,4 +1,4 @@
-"""Train the one network of a comparison method and write its bundle."""
+"""Train the one network of a bundle that has no other, and write it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def train_network(
     say: Callable[[str], None],
     progress: Update,
     relatives: tuple[type[BundleCard], ...] = (),
+    merit_format: str = "{:.4g}",
 ) -> None:
     """Train and write the bundle; an interrupted call continues where its checkpoint ends.
 
@@ -38,6 +39,7 @@ def train_network(
         say: told of what happens.
         progress: told of steps.
         relatives: further kinds of bundle that `init` may be, whose network has the same name.
+        merit_format: of the merit that is said at the end.
 
     Raises:
         ResampleCTError: options, weights or data that cannot be trained with, and see `train`.
@@ -62,4 +64,5 @@ def train_network(
         record = opened.record(run) | {"init": init, "merit_held_out": merit}
         update = {"training": record, "spacing_mm": opened.spacing_mm}
         write_bundle(run.out, card.model_copy(update=update), {part: half_precision(network)})
-        say(f"{run.out}: written, {merit:.4g} on the held-out slices; {run.work} can be deleted")
+        said = merit_format.format(merit)
+        say(f"{run.out}: written, {said} on the held-out slices; {run.work} can be deleted")

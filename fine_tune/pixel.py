@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from fine_tune.loop import generator_of_step
+from fine_tune.noise_prediction import noise_error, noise_merit, stratified_times
 from fine_tune.pictures import side_by_side
 from fine_tune.source import SliceSource
 from resample_ct.prior.pixel import PixelPrior
@@ -15,7 +16,6 @@ from resample_ct.slices import IMAGE_SIZE
 from resample_ct.units import Window, to_network
 
 _SAMPLE_STEPS = 25
-_JUDGED_TIMES = 8
 
 
 class PixelTask:
@@ -33,29 +33,19 @@ class PixelTask:
         self._schedule = NoiseSchedule()
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
-        """Slices, times and noise; times are stratified, for a calmer gradient."""
+        """Slices, times and noise."""
         slices = self._source.draw(size, IMAGE_SIZE, generator)
         noise = torch.randn(slices.shape, generator=generator)
-        strata = (torch.arange(size) + torch.rand(size, generator=generator)) / size
-        return slices, (strata * self._schedule.train_steps).long(), noise
+        return slices, stratified_times(size, self._schedule, generator), noise
 
     def loss(self, network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
         """Mean squared error of the predicted noise."""
         slices, t, noise = batch
-        noisy = self._schedule.add_noise(to_network(slices), noise, t)
-        return (network(noisy, t) - noise).square().mean()
+        return noise_error(network, self._schedule, to_network(slices), t, noise)
 
     def validate(self, network: nn.Module) -> float:
-        """Minus the loss on the held-out slices, each at eight fixed times."""
-        generator = generator_of_step(0, 0)
-        device = next(network.parameters()).device
-        t = torch.linspace(0, self._schedule.train_steps - 1, _JUDGED_TIMES).long()
-        total = 0.0
-        for image in self._held_out:
-            slices = image.expand(_JUDGED_TIMES, -1, -1, -1)
-            noise = torch.randn(slices.shape, generator=generator)
-            total += float(self.loss(network, slices.to(device), t.to(device), noise.to(device)))
-        return -total / len(self._held_out)
+        """See `noise_merit`."""
+        return noise_merit(network, self._schedule, to_network(self._held_out))
 
     def picture(self, network: nn.Module) -> torch.Tensor:
         """Four samples."""

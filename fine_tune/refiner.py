@@ -6,9 +6,8 @@ import torch
 from torch import nn
 
 from fine_tune.loop import generator_of_step
-from fine_tune.pictures import side_by_side
+from fine_tune.slice_task import SliceTask, squared_error
 from fine_tune.source import SliceSource
-from resample_ct.metrics import psnr
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.reconstruct.base import Measurement
@@ -19,7 +18,7 @@ from resample_ct.slices import IMAGE_SIZE
 _MOST_ROUNDS = 3
 
 
-class RefinerTask:
+class RefinerTask(SliceTask):
     """Squared error of the network on the images that a cascade shows it.
 
     A quarter of the batches each are FBP-UNet's estimates and the network's own results after one, two
@@ -37,9 +36,8 @@ class RefinerTask:
         self._source = source
         self._fbp_unet = fbp_unet
         self._geometry = ParallelBeam.uniform(IMAGE_SIZE, fbp_unet.n_angles)
-        self._held_out = held_out
         self._held_out_sinogram = self._measure(held_out, generator_of_step(0, 0))
-        self._held_out_first = self._first(self._held_out_sinogram)
+        super().__init__(self._first(self._held_out_sinogram), held_out)
 
     def _measure(self, slices: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """(B, 1, angle, detector) the slices' noisy sinograms."""
@@ -62,27 +60,18 @@ class RefinerTask:
         return sinogram, self._first(sinogram), rounds, slices
 
     def loss(self, network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
-        """Mean squared error, in units of 1 % of the window so that the numbers can be read."""
+        """See `squared_error`."""
         sinogram, image, rounds, slices = batch
         # Solvers need single precision, whatever the network is trained in.
         with torch.autocast(sinogram.device.type, enabled=False):
             for _ in range(int(rounds[0])):
                 image = refined(network, self._measurement(sinogram), image, ROUND_ITERATIONS)
-        return 1e4 * (network(image) - slices).square().mean()
+        return squared_error(network(image), slices)
 
-    def _second(self, network: nn.Module) -> torch.Tensor:
-        """The held-out slices after two rounds."""
+    def found(self, network: nn.Module) -> torch.Tensor:
+        """Of FBP-UNet's estimate, in two rounds."""
         device = next(network.parameters()).device
-        image, sinogram = self._held_out_first.to(device), self._held_out_sinogram.to(device)
+        image, sinogram = self._shown.to(device), self._held_out_sinogram.to(device)
         for _ in range(2):
             image = refined(network, self._measurement(sinogram), image, ROUND_ITERATIONS)
         return image.clamp(0, 1).cpu()
-
-    def validate(self, network: nn.Module) -> float:
-        """Mean PSNR in dB on the held-out slices after two rounds."""
-        return float(psnr(self._second(network), self._held_out).mean())
-
-    def picture(self, network: nn.Module) -> torch.Tensor:
-        """Two held-out slices: what the network sees first, after two rounds, truth."""
-        rows = self._held_out_first, self._second(network), self._held_out
-        return side_by_side([row[:2] for row in rows])

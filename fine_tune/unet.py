@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from fine_tune.loop import generator_of_step
+from fine_tune.noise_prediction import noise_error, noise_merit, stratified_times
 from fine_tune.pictures import grid
 from fine_tune.source import SliceSource
 from resample_ct.physics.backends import make_projector
@@ -43,35 +44,19 @@ class UNetTask:
             return torch.cat([self._prior.encode(part) for part in slices.split(4)])
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
-        """Slices, times and noise; times are stratified, for a calmer gradient."""
+        """Slices, times and noise."""
         slices = self._source.draw(size, IMAGE_SIZE, generator)
         noise = torch.randn(size, *self._latents.shape[1:], generator=generator)
-        offset = torch.rand(size, generator=generator)
-        strata = (torch.arange(size) + offset) / size
-        return slices, (strata * self._prior.schedule.train_steps).long(), noise
+        return slices, stratified_times(size, self._prior.schedule, generator), noise
 
     def loss(self, network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
         """Mean squared error of the predicted noise."""
         slices, t, noise = batch
-        return self._denoising(network, self._encode(slices), t, noise)
-
-    def _denoising(
-        self, network: nn.Module, clean: torch.Tensor, t: torch.Tensor, noise: torch.Tensor
-    ) -> torch.Tensor:
-        noisy = self._prior.schedule.add_noise(clean, noise, t)
-        return (network(noisy, t) - noise).square().mean()
+        return noise_error(network, self._prior.schedule, self._encode(slices), t, noise)
 
     def validate(self, network: nn.Module) -> float:
-        """Minus the loss on the held-out latents, each at eight fixed times."""
-        generator = generator_of_step(0, 0)
-        total = 0.0
-        for latent in self._latents:
-            times = torch.linspace(0, self._prior.schedule.train_steps - 1, 8).long()
-            clean = latent.expand(8, -1, -1, -1)
-            noise = torch.randn(clean.shape, generator=generator)
-            parts = (clean, times.to(clean.device), noise.to(clean.device))
-            total += float(self._denoising(network, *parts))
-        return -total / len(self._latents)
+        """See `noise_merit`."""
+        return noise_merit(network, self._prior.schedule, self._latents)
 
     def picture(self, network: nn.Module) -> torch.Tensor:
         """Four samples; two held-out slices, each beside its reconstruction from 25 views."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
+
+from resample_ct.job_options import bundle_options, computing_options, job_of, resample_options
 
 _METHOD_NAMES = (
     "resample",
@@ -54,28 +56,15 @@ class _Source(click.Path):
     type=click.Choice(_METHOD_NAMES),
     help="Repeat for several.",
 )
-@click.option(
-    "--preset",
-    default="balanced",
-    show_default=True,
-    type=click.Choice(("paper", "natural", "general", "balanced", "fast")),
-)
-@click.option("--set", "overrides", multiple=True, help="A ReSample setting, as gamma=40; repeats.")
+@resample_options
 @click.option("--angles", default=25, show_default=True, type=click.IntRange(2))
 @click.option("--noise", default="gaussian:0.01", show_default=True)
 @click.option("--sigma", type=float, help="Noise of a measured sinogram that does not state it.")
 @click.option("--slices", help="10:20, 3,7,9 or one number, counted from 0 along the normal.")
 @click.option("--series", help="SeriesInstanceUID, where the study holds several.")
-@click.option("--prior", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
-@click.option("--fbp-unet", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
-@click.option("--refiner", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
-@click.option("--pixel-prior", type=click.Path(path_type=Path), help="Of dps, mcg, ddrm, dmps, dds.")
-@click.option("--dncnn", type=click.Path(path_type=Path), help="Denoiser's bundle of admm-pnp.")
-@click.option("--unet-denoiser", type=click.Path(path_type=Path), help="Denoiser's bundle of pnp-unet.")
+@bundle_options
 @click.option("--filter", "fbp_filter", default="ramp", type=click.Choice(_FILTERS))
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option("--batch", default=4, show_default=True, type=click.IntRange(1))
-@click.option("--device", default="cpu", show_default=True)
+@computing_options
 @click.option(
     "--precision",
     default="float32",
@@ -92,31 +81,12 @@ class _Source(click.Path):
 def reconstruct(
     source: Path | str,
     out: Path,
-    methods: tuple[str, ...],
-    preset: str,
-    overrides: tuple[str, ...],
     angles: int,
-    noise: str,
-    sigma: float | None,
-    slices: str | None,
     series: str | None,
-    prior: Path | None,
-    fbp_unet: Path | None,
-    refiner: Path | None,
-    pixel_prior: Path | None,
-    dncnn: Path | None,
-    unet_denoiser: Path | None,
-    fbp_filter: str,
-    seed: int,
-    batch: int,
-    device: str,
-    precision: Literal["float32", "bfloat16"],
-    compress: str | None,
-    spread_series: bool,
-    deidentify: bool,
     resume: bool,
     cluster: str | None,
     store: str | None,
+    **options: Any,
 ) -> None:
     """Reconstruct SOURCE: a study (whose sinograms are simulated) or a sinogram file.
 
@@ -131,40 +101,19 @@ def reconstruct(
     from resample_ct import pipeline
     from resample_ct.device import check_device
     from resample_ct.io import dicomweb
-    from resample_ct.job import Job
     from resample_ct.progress import progress_bar
-    from resample_ct.reconstruct.resample_settings import settings_from
     from resample_ct.report import TABLE_TITLES, summary
 
-    check_device(device)
+    check_device(options["device"])
     target = None if store is None else dicomweb.server(store)
     local = source if isinstance(source, Path) else out.with_name(out.name + ".source")
-    job = Job(
+    job = job_of(
         source=local,
         out=out,
-        methods=tuple(dict.fromkeys(methods)),
         n_angles=angles,
-        noise=noise,
-        sigma=sigma,
-        slices=slices,
         series=series,
-        seed=seed,
-        batch=batch,
-        device=device,
-        precision=precision,
-        prior=prior,
-        fbp_unet=fbp_unet,
-        refiner=refiner,
-        pixel_prior=pixel_prior,
-        dncnn=dncnn,
-        unet_denoiser=unet_denoiser,
-        preset=preset,
-        settings=settings_from(preset, overrides),
-        fbp_filter=fbp_filter,
         fetched_from=None if isinstance(source, Path) else source,
-        compress=compress,
-        spread_series=spread_series,
-        deidentify=deidentify,
+        **options,
     )
     with ExitStack() as stack:
         if isinstance(source, str):

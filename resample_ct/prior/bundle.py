@@ -178,6 +178,19 @@ def read_bundle(folder: Path | None = None, device: str = "cpu") -> LatentPrior:
     )
 
 
+def given_or_shipped(folder: Path | None, shipped: Path, training: str) -> Path:
+    """The folder given, or one that not every release ships, called like its option.
+
+    Raises PriorError where there is neither; `training` is the command that makes such a bundle.
+    """
+    if folder is None and not shipped.exists():
+        raise PriorError(
+            f"--{shipped.name}: not given, and none is shipped, expected a bundle; train one with "
+            f"`resample-ct fine-tune {training} --data STUDIES --out BUNDLE`"
+        )
+    return folder or shipped
+
+
 def weights_hash(card: BundleCard) -> str:
     """One hash for all of a bundle's weights, for the record of a run."""
     joined = "".join(card.sha256[name] for name in card.networks)

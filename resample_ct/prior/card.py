@@ -187,3 +187,14 @@ def tensor_format(kind: str, channels: int, side: int, value_range: list[float])
         "value_range": value_range,
         "is_patch_data": False,
     }
+
+
+def slice_formats(takes: str, side: int) -> dict[str, Any]:
+    """MONAI's description of a network from an image in [0, 1], `takes` in words, to the slice."""
+    image = tensor_format("image", 1, side, [0.0, 1.0])
+    return {
+        "network_data_format": {
+            "inputs": {"image": image | {"channel_def": {"0": takes}}},
+            "outputs": {"pred": image | {"channel_def": {"0": "CT slice"}}},
+        }
+    }

@@ -7,9 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import PositiveFloat
 
-from resample_ct.errors import PriorError
-from resample_ct.prior.bundle import read_card, read_networks, weights_hash
-from resample_ct.prior.card import BundleCard, tensor_format
+from resample_ct.prior.bundle import given_or_shipped, read_card, read_networks, weights_hash
+from resample_ct.prior.card import BundleCard, slice_formats
 from resample_ct.prior.denoiser import Denoiser, DnCNNSettings
 from resample_ct.prior.networks import NetworkSettings
 from resample_ct.prior.residual_unet import ResidualUNetSettings
@@ -36,13 +35,7 @@ class DenoiserCard(BundleCard):
     @property
     def data_formats(self) -> dict[str, Any]:
         """Noisy slice in, slice out."""
-        image = tensor_format("image", 1, self.image_size, [0.0, 1.0])
-        return {
-            "network_data_format": {
-                "inputs": {"image": image | {"channel_def": {"0": "noisy CT slice"}}},
-                "outputs": {"pred": image | {"channel_def": {"0": "CT slice"}}},
-            }
-        }
+        return slice_formats("noisy CT slice", self.image_size)
 
 
 class DnCNNCard(DenoiserCard):
@@ -68,13 +61,8 @@ class UNetDenoiserCard(DenoiserCard):
 def read_denoiser(kind: type[DenoiserCard], folder: Path | None = None, device: str = "cpu") -> Denoiser:
     """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
     name = kind.job_field.replace("_", "-")
-    if folder is None and not (SHIPPED / name).exists():
-        network = "dncnn" if kind is DnCNNCard else "unet"
-        raise PriorError(
-            f"--{name}: not given, and none is shipped, expected a bundle; train one with "
-            f"`resample-ct fine-tune denoiser --network {network} --data STUDIES --out BUNDLE`"
-        )
-    folder = folder or SHIPPED / name
+    network_option = "dncnn" if kind is DnCNNCard else "unet"
+    folder = given_or_shipped(folder, SHIPPED / name, f"denoiser --network {network_option}")
     card = read_card(folder, kind)
     network = read_networks(folder, card, device)["denoiser"]
     return Denoiser(network, card.sigma, card.window, card.name, weights_hash(card))

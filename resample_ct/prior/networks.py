@@ -106,8 +106,30 @@ class VQAutoencoderSettings(NetworkSettings):
         }
 
 
+class DiffusionUNetSettings(NetworkSettings):
+    """What MONAI's DiffusionModelUNet is told of its levels, on latents as on pixels."""
+
+    channels: tuple[PositiveInt, ...]
+    num_res_blocks: PositiveInt
+    attention_levels: tuple[bool, ...]
+    head_channels: PositiveInt
+    norm_groups: PositiveInt
+
+    def levels(self) -> dict[str, Any]:
+        """Arguments of DiffusionModelUNet."""
+        return {
+            "channels": list(self.channels),
+            "num_res_blocks": self.num_res_blocks,
+            "attention_levels": list(self.attention_levels),
+            "num_head_channels": self.head_channels,
+            "norm_num_groups": self.norm_groups,
+            "norm_eps": 1e-5,
+            "include_fc": True,
+        }
+
+
 @dataclass(frozen=True, config=_STRICT)
-class UNetSettings(NetworkSettings):
+class UNetSettings(DiffusionUNetSettings):
     """The noise predictor on the latents: MONAI's DiffusionModelUNet, unconditional."""
 
     network: ClassVar[type[nn.Module]] = DiffusionModelUNet
@@ -126,11 +148,5 @@ class UNetSettings(NetworkSettings):
             "spatial_dims": 2,
             "in_channels": self.latent_channels,
             "out_channels": self.latent_channels,
-            "channels": list(self.channels),
-            "num_res_blocks": self.num_res_blocks,
-            "attention_levels": list(self.attention_levels),
-            "num_head_channels": self.head_channels,
-            "norm_num_groups": self.norm_groups,
-            "norm_eps": 1e-5,
-            "include_fc": True,
+            **self.levels(),
         }

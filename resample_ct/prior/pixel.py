@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from torch import nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from resample_ct.prior.networks import NetworkSettings
+from resample_ct.prior.networks import DiffusionUNetSettings
 from resample_ct.prior.schedule import NoiseSchedule
 from resample_ct.units import Window, from_network, to_network
 
@@ -45,7 +45,7 @@ class PixelUNet(nn.Module):
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class PixelUNetSettings(NetworkSettings):
+class PixelUNetSettings(DiffusionUNetSettings):
     """The noise predictor on pixels; `channels` are those of each level, from H / block down."""
 
     network: ClassVar[type[nn.Module]] = PixelUNet
@@ -61,17 +61,7 @@ class PixelUNetSettings(NetworkSettings):
 
     def arguments(self) -> dict[str, Any]:
         """Of PixelUNet."""
-        return {
-            "block": self.block,
-            "image_channels": self.image_channels,
-            "channels": list(self.channels),
-            "num_res_blocks": self.num_res_blocks,
-            "attention_levels": list(self.attention_levels),
-            "num_head_channels": self.head_channels,
-            "norm_num_groups": self.norm_groups,
-            "norm_eps": 1e-5,
-            "include_fc": True,
-        }
+        return {"block": self.block, "image_channels": self.image_channels, **self.levels()}
 
 
 @dataclasses.dataclass(frozen=True)

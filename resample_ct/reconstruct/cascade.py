@@ -13,24 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from resample_ct.errors import PriorError
 from resample_ct.prior.bundle import read_card, read_networks, weights_hash
-from resample_ct.prior.precision import Precision, network_precision
 from resample_ct.prior.refiner_bundle import SHIPPED_REFINER, RefinerCard
-from resample_ct.reconstruct.base import Measurement, Reconstructor
-from resample_ct.reconstruct.classical import TV
+from resample_ct.prior.slice_unet import SliceUNet
+from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.consistency import optimise_pixels
-from resample_ct.reconstruct.fbp_unet import FBPUNet
-from resample_ct.units import Window
+from resample_ct.reconstruct.fbp_unet import LAST_ITERATIONS, FBPUNet, consistent
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 
 _RIDGE_WEIGHT = 0.05
 _RIDGE_ITERATIONS = 10
-_PICCS_WEIGHT = 0.3
-_LAST_ITERATIONS = 100
 ROUND_ITERATIONS = 50
 
 
@@ -45,35 +40,22 @@ def refined(
 ) -> torch.Tensor:
     """(B, 1, 256, 256) one round: what the refiner believes of an image, made consistent."""
     with torch.no_grad():
-        believed = network(image)
-        return optimise_pixels(measurement, believed, "piccs", iterations, _PICCS_WEIGHT, kappa=1.0)
+        return consistent(measurement, network(image), iterations)
 
 
 @dataclass(frozen=True)
-class Refiner:
-    """The second network, its window and its name.
+class Refiner(SliceUNet):
+    """The second network.
 
     Attributes:
-        network: in single precision, for inference.
         behind: hash of the FBP-UNet whose estimates it was trained on.
-        window: HU window that it was trained for.
-        name: of its bundle.
-        sha256: of its weights.
-        precision: that the network computes in.
     """
 
-    network: nn.Module
     behind: str
-    window: Window
-    name: str
-    sha256: str
-    precision: Precision = "float32"
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
         """(B, 1, 256, 256) what the network believes of an image."""
-        with torch.no_grad(), network_precision(self.precision, image):
-            believed: torch.Tensor = self.network(image)
-        return believed.to(image)
+        return self.believed(image)
 
 
 def over_flips(network: Network) -> Network:
@@ -115,22 +97,13 @@ class Cascade:
         network = over_flips(self.refiner) if self.flips else self.refiner
         image = first_image(self.fbp_unet, measurement)
         for left in reversed(range(self.rounds)):
-            iterations = ROUND_ITERATIONS if left else _LAST_ITERATIONS
+            iterations = ROUND_ITERATIONS if left else LAST_ITERATIONS
             image = refined(network, measurement, image, iterations)
         return image
 
-
-@dataclass(frozen=True)
-class CascadeEstimate:
-    """Where ReSample may start from: the cascade, or TV for a measurement that it was not trained for."""
-
-    cascade: Cascade
-
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
-        """See `Reconstructor`."""
-        fits = self.cascade.fbp_unet.fits(measurement)
-        method: Reconstructor = self.cascade if fits else TV()
-        return method(measurement, generators)
+    def fits(self, measurement: Measurement) -> bool:
+        """See `FBPUNet.fits`."""
+        return self.fbp_unet.fits(measurement)
 
 
 def read_refiner(folder: Path | None = None, device: str = "cpu") -> Refiner:
@@ -138,4 +111,4 @@ def read_refiner(folder: Path | None = None, device: str = "cpu") -> Refiner:
     folder = folder or SHIPPED_REFINER
     card = read_card(folder, RefinerCard)
     network = read_networks(folder, card, device)["unet"]
-    return Refiner(network, card.behind, card.window, card.name, weights_hash(card))
+    return Refiner(network, card.window, card.name, weights_hash(card), card.behind)

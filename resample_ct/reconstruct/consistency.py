@@ -114,12 +114,23 @@ def guided_prediction(
     The norm itself, not its square (paper eq. 7 and 9): DPS divides the square's gradient by the norm
     (Chung et al. 2023, appendix D), and the code of both papers differentiates the norm.
     """
+
+    def misfit(clean: torch.Tensor) -> torch.Tensor:
+        residual = measurement.operator(prior.decode(clean)) - measurement.sinogram
+        return residual.flatten(1).norm(dim=1)
+
+    return prediction_with_gradient(prior, z, t, misfit)
+
+
+def prediction_with_gradient(
+    prior: DiffusionPrior, z: torch.Tensor, t: int, misfit: Callable[[torch.Tensor], torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """eps_theta(z_t, t), Tweedie's zhat, and the gradient in z_t of `misfit`, (B,) of zhat."""
     with torch.enable_grad():
         z = z.detach().requires_grad_(True)
         noise = prior.predict_noise(z, t)
         clean = prior.schedule.tweedie(z, noise, t)
-        misfit = measurement.operator(prior.decode(clean)) - measurement.sinogram
-        (gradient,) = torch.autograd.grad(misfit.flatten(1).norm(dim=1).sum(), z)
+        (gradient,) = torch.autograd.grad(misfit(clean).sum(), z)
     return noise.detach(), clean.detach(), gradient
 
 

@@ -7,51 +7,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from resample_ct.physics.projector import Projector
 from resample_ct.prior.bundle import read_card, read_networks, weights_hash
 from resample_ct.prior.fbp_unet_bundle import SHIPPED_FBP_UNET, FBPUNetCard
-from resample_ct.prior.precision import Precision, network_precision
+from resample_ct.prior.slice_unet import SliceUNet
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.classical import FBP, TV
+from resample_ct.reconstruct.classical import FBP
 from resample_ct.reconstruct.consistency import optimise_pixels
-from resample_ct.units import Window
 
 _PICCS_WEIGHT = 0.3
-_PICCS_ITERATIONS = 100
+LAST_ITERATIONS = 100
 # Of the noise that the network was trained for; beyond that it mistakes noise for streaks, or misses it.
 _NOISE_FACTOR = 2.0
 
 
 @dataclass(frozen=True)
-class FBPUNet:
+class FBPUNet(SliceUNet):
     """The ramp-filtered back-projection through a trained network.
 
     Attributes:
-        network: in single precision, for inference.
         n_angles: views over 180 degrees that it was trained for.
         sigma: noise that it was trained for, in pixels of relative attenuation.
-        window: HU window that it was trained for.
-        name: of its bundle.
-        sha256: of its weights.
-        precision: that the network computes in.
     """
 
-    network: nn.Module
     n_angles: int
     sigma: float
-    window: Window
-    name: str
-    sha256: str
-    precision: Precision = "float32"
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
-        streaky = FBP()(measurement, generators)
-        with torch.no_grad(), network_precision(self.precision, streaky):
-            image: torch.Tensor = self.network(streaky)
-        return image.to(streaky)
+        return self.believed(FBP()(measurement, generators))
 
     def fits(self, measurement: Measurement) -> bool:
         """Whether it was trained for such views, and for noise within a factor of two."""
@@ -69,21 +54,24 @@ def read_fbp_unet(folder: Path | None = None, device: str = "cpu") -> FBPUNet:
     folder = folder or SHIPPED_FBP_UNET
     card = read_card(folder, FBPUNetCard)
     network = read_networks(folder, card, device)["unet"]
-    return FBPUNet(network, card.n_angles, card.sigma, card.window, card.name, weights_hash(card))
+    return FBPUNet(network, card.window, card.name, weights_hash(card), card.n_angles, card.sigma)
+
+
+def consistent(measurement: Measurement, believed: torch.Tensor, iterations: int) -> torch.Tensor:
+    """(B, 1, H, W) PICCS around what a network believes: the measurement's say after the network's."""
+    return optimise_pixels(measurement, believed, "piccs", iterations, _PICCS_WEIGHT, kappa=1.0)
 
 
 @dataclass(frozen=True)
-class LearnedEstimate:
-    """FBP-UNet made consistent with the measurement by PICCS: where ReSample may start from.
-
-    TV takes its place where the network was not trained for the measurement.
-    """
+class ConsistentFBPUNet:
+    """FBP-UNet made consistent with the measurement by PICCS."""
 
     fbp_unet: FBPUNet
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
-        if not self.fbp_unet.fits(measurement):
-            return TV()(measurement, generators)
-        image = self.fbp_unet(measurement, generators)
-        return optimise_pixels(measurement, image, "piccs", _PICCS_ITERATIONS, _PICCS_WEIGHT, kappa=1.0)
+        return consistent(measurement, self.fbp_unet(measurement, generators), LAST_ITERATIONS)
+
+    def fits(self, measurement: Measurement) -> bool:
+        """See `FBPUNet.fits`."""
+        return self.fbp_unet.fits(measurement)

@@ -22,7 +22,7 @@ import torch
 
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.consistency import in_network_range, unit_gain
+from resample_ct.reconstruct.consistency import in_network_range, prediction_with_gradient, unit_gain
 from resample_ct.reconstruct.sampling import ddim_step, pure_noise, reverse_times
 from resample_ct.solvers.cg import cgls
 
@@ -76,10 +76,9 @@ class MCG:
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Predicted noise, xhat, and the gradient of ||A^+ (y - A xhat)|| in x_t."""
         operator = scaled.linear
-        with torch.enable_grad():
-            x = x.detach().requires_grad_(True)
-            noise = self.prior.predict_noise(x, t)
-            clean = self.prior.schedule.tweedie(x, noise, t)
-            misfit = cgls(operator, scaled.sinogram - operator(clean), self.settings.inverse_iterations)
-            (gradient,) = torch.autograd.grad(misfit.flatten(1).norm(dim=1).sum(), x)
-        return noise.detach(), clean.detach(), gradient
+
+        def misfit(clean: torch.Tensor) -> torch.Tensor:
+            beyond = scaled.sinogram - operator(clean)
+            return cgls(operator, beyond, self.settings.inverse_iterations).flatten(1).norm(dim=1)
+
+        return prediction_with_gradient(self.prior, x, t, misfit)

@@ -12,15 +12,16 @@ from resample_ct.prior.latent import LatentPrior
 from resample_ct.prior.pixel import PixelPrior
 from resample_ct.reconstruct.admm_pnp import ADMMPnP
 from resample_ct.reconstruct.base import Reconstructor
-from resample_ct.reconstruct.cascade import Cascade, CascadeEstimate, Refiner
+from resample_ct.reconstruct.cascade import Cascade, Refiner
 from resample_ct.reconstruct.classical import CGLS, FBP, SIRT, TV
 from resample_ct.reconstruct.ddrm import DDRM
 from resample_ct.reconstruct.dds import DDS
 from resample_ct.reconstruct.dmps import DMPS
 from resample_ct.reconstruct.dps import DPS
-from resample_ct.reconstruct.fbp_unet import FBPUNet, LearnedEstimate
+from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet, FBPUNet
 from resample_ct.reconstruct.latent_daps import LatentDAPS
 from resample_ct.reconstruct.latent_dps import LatentDPS
+from resample_ct.reconstruct.learned_estimate import LearnedEstimate, TrainedReconstructor
 from resample_ct.reconstruct.mcg import MCG
 from resample_ct.reconstruct.pnp_unet import PnPUNet
 from resample_ct.reconstruct.psld import PSLD
@@ -60,15 +61,15 @@ def _pixel(options: MethodOptions) -> PixelPrior:
 
 
 def _resample(options: MethodOptions) -> Reconstructor:
-    prior, estimate = _latent(options), options.resample.start_estimate
-    if options.resample.start is None or estimate == "tv":
-        return ReSample(prior, options.resample)
-    if estimate == "cascade":
-        start = replace(
-            _cascade(options), rounds=options.resample.start_rounds, flips=options.resample.start_flips
-        )
-        return ReSample(prior, options.resample, CascadeEstimate(start))
-    return ReSample(prior, options.resample, LearnedEstimate(_fbp_unet(options)))
+    prior, settings = _latent(options), options.resample
+    if settings.start is None or settings.start_estimate == "tv":
+        return ReSample(prior, settings)
+    method: TrainedReconstructor
+    if settings.start_estimate == "cascade":
+        method = replace(_cascade(options), rounds=settings.start_rounds, flips=settings.start_flips)
+    else:
+        method = ConsistentFBPUNet(_fbp_unet(options))
+    return ReSample(prior, settings, LearnedEstimate(method))
 
 
 def _fbp_unet(options: MethodOptions) -> FBPUNet:

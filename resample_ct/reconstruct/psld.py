@@ -22,7 +22,7 @@ import torch
 
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.consistency import unit_gain
+from resample_ct.reconstruct.consistency import prediction_with_gradient, unit_gain
 from resample_ct.reconstruct.sampling import ddim_step, pure_noise, reverse_times
 from resample_ct.solvers.cg import pseudo_inverse_step
 
@@ -72,14 +72,13 @@ class PSLD:
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Predicted noise, zhat, and the gradient of both terms in z_t."""
         operator, y = measurement.linear, measurement.sinogram
-        with torch.enable_grad():
-            z = z.detach().requires_grad_(True)
-            noise = self.prior.predict_noise(z, t)
-            clean = self.prior.schedule.tweedie(z, noise, t)
+
+        def both(clean: torch.Tensor) -> torch.Tensor:
             image = self.prior.decode(clean)
             misfit = (operator(image) - y).flatten(1).norm(dim=1)
             consistent = pseudo_inverse_step(operator, y, image, self.settings.projection_iterations, 1.0)
             glued = self.prior.encode(consistent)
             gluing = (clean - glued).flatten(1).norm(dim=1)
-            (gradient,) = torch.autograd.grad((omega * misfit + gamma * gluing).sum(), z)
-        return noise.detach(), clean.detach(), gradient
+            return omega * misfit + gamma * gluing
+
+        return prediction_with_gradient(self.prior, z, t, both)

@@ -38,7 +38,7 @@ class Answer(nn.Module):
 @pytest.fixture
 def task():
     torch.manual_seed(0)
-    first = FBPUNet(SMALL.build().eval(), 25, 0.01, Window(), "first", "abc")
+    first = FBPUNet(SMALL.build().eval(), Window(), "first", "abc", 25, 0.01)
     items = [{"image": s, "next": s} for s in SLICES]
     return RefinerTask(SliceSource(items, torch.ones(2)), SLICES, first)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small_networks import SMALL, measured
@@ -13,7 +15,6 @@ from resample_ct.prior.refiner_bundle import RefinerCard
 from resample_ct.reconstruct.cascade import (
     ROUND_ITERATIONS,
     Cascade,
-    CascadeEstimate,
     Refiner,
     first_image,
     over_flips,
@@ -22,6 +23,7 @@ from resample_ct.reconstruct.cascade import (
 )
 from resample_ct.reconstruct.classical import TV
 from resample_ct.reconstruct.fbp_unet import FBPUNet
+from resample_ct.reconstruct.learned_estimate import LearnedEstimate
 from resample_ct.reconstruct.methods import MethodOptions, build_methods
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import settings_from
@@ -33,13 +35,13 @@ STATEMENTS = {"name": "mine", "description": "d", "authors": "a", "data_source":
 @pytest.fixture
 def first():
     torch.manual_seed(0)
-    return FBPUNet(SMALL.build().eval(), 25, 0.01, Window(), "first", "abc")
+    return FBPUNet(SMALL.build().eval(), Window(), "first", "abc", 25, 0.01)
 
 
 @pytest.fixture
 def refiner():
     torch.manual_seed(1)
-    return Refiner(SMALL.build().eval(), "abc", Window(), "second", "def")
+    return Refiner(SMALL.build().eval(), Window(), "second", "def", behind="abc")
 
 
 def test_each_network_is_followed_by_the_measurement(real_slice, first, refiner):
@@ -87,27 +89,28 @@ def test_slice_does_not_depend_on_its_batch(real_slice, first, refiner):
 
 
 def test_refiner_of_another_fbp_unet_is_refused(first, refiner):
-    other = FBPUNet(first.network, 25, 0.01, Window(), "other", "xyz")
+    other = replace(first, name="other", sha256="xyz")
     with pytest.raises(PriorError, match="behind the FBP-UNet with hash abc, found other with xyz"):
         Cascade(other, refiner)
 
 
 def test_estimate_is_tv_where_the_networks_were_not_trained(real_slice, first, refiner):
     measurement = measured(real_slice, n_angles=12)
-    estimate = CascadeEstimate(Cascade(first, refiner))
+    estimate = LearnedEstimate(Cascade(first, refiner))
     assert torch.equal(estimate(measurement, []), TV()(measurement, []))
 
 
 def test_estimate_is_the_cascade_where_they_were(real_slice, first, refiner):
     measurement, cascade = measured(real_slice), Cascade(first, refiner)
-    assert torch.equal(CascadeEstimate(cascade)(measurement, []), cascade(measurement, []))
+    assert torch.equal(LearnedEstimate(cascade)(measurement, []), cascade(measurement, []))
 
 
 def test_resample_starts_there_if_told_to(tiny_prior, first, refiner):
     settings = settings_from("fast", ["start_estimate=cascade"])
     options = MethodOptions(tiny_prior, settings, fbp_unet=first, refiner=refiner)
     method = build_methods(["resample"], options)["resample"]
-    assert isinstance(method, ReSample) and isinstance(method.estimate, CascadeEstimate)
+    assert isinstance(method, ReSample) and isinstance(method.estimate, LearnedEstimate)
+    assert isinstance(method.estimate.method, Cascade)
     with pytest.raises(OptionError, match="--refiner: no network"):
         build_methods(["resample"], MethodOptions(tiny_prior, settings, fbp_unet=first))
 

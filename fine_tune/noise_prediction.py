@@ -1,0 +1,42 @@
+"""How a network learns to predict the noise of x_t, on pixels or on latents (paper eq. 3)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from fine_tune.loop import generator_of_step
+from resample_ct.prior.schedule import NoiseSchedule
+
+_JUDGED_TIMES = 8
+
+
+def stratified_times(size: int, schedule: NoiseSchedule, generator: torch.Generator) -> torch.Tensor:
+    """(size,) times, one from each of as many strata of the schedule, for a calmer gradient."""
+    strata = (torch.arange(size) + torch.rand(size, generator=generator)) / size
+    return (strata * schedule.train_steps).long()
+
+
+def noise_error(
+    network: nn.Module,
+    schedule: NoiseSchedule,
+    clean: torch.Tensor,
+    t: torch.Tensor,
+    noise: torch.Tensor,
+) -> torch.Tensor:
+    """Mean squared error of the predicted noise."""
+    noisy = schedule.add_noise(clean, noise, t)
+    return (network(noisy, t) - noise).square().mean()
+
+
+def noise_merit(network: nn.Module, schedule: NoiseSchedule, held_out: torch.Tensor) -> float:
+    """Minus the error on held-out x_0, each at eight fixed times with the same noise at every call."""
+    generator = generator_of_step(0, 0)
+    device = next(network.parameters()).device
+    t = torch.linspace(0, schedule.train_steps - 1, _JUDGED_TIMES).long().to(device)
+    total = 0.0
+    for one in held_out:
+        clean = one.expand(_JUDGED_TIMES, -1, -1, -1)
+        noise = torch.randn(clean.shape, generator=generator)
+        total += float(noise_error(network, schedule, clean.to(device), t, noise.to(device)))
+    return -total / len(held_out)
