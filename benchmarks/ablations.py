@@ -25,11 +25,21 @@ from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.cascade import Cascade, read_refiner
 from resample_ct.reconstruct.classical import TV
 from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet, read_fbp_unet
-from resample_ct.reconstruct.learned_estimate import LearnedEstimate
 from resample_ct.reconstruct.methods import MethodOptions, build_methods
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.slices import IMAGE_SIZE, network_slices
 
+# The paper's procedure from pure noise in a twentieth of its steps; gamma in proportion, because sigma_t^2 grows
+# with the step.
+_SHORT = (
+    "steps=50",
+    "skip=5",
+    "gamma=4",
+    "latent_iterations=20",
+    "final_latent_iterations=20",
+    "latent_rate=0.02",
+    "tau=none",
+)
 ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("balanced", ()),
     ("balanced", ("start_estimate=tv",)),
@@ -55,6 +65,30 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("balanced", ("final_latent_iterations=20", "latent_rate=0.02")),
     ("balanced", ("latent_dps_scale=0.5",)),
     ("balanced", ("variance_rule=code",)),
+    *(
+        ("paper", (*_SHORT, *change))
+        for change in (
+            (),
+            ("remap=encode",),
+            ("gamma=0.4",),
+            ("gamma=40",),
+            ("skip=1",),
+            ("skip=10",),
+            ("latent_below=0", "final_latent_iterations=0"),
+            ("latent_below=0",),
+            ("latent_below=750",),
+            ("latent_dps_scale=0.5",),
+            ("latent_dps_scale=2.5",),
+            ("steps=20", "gamma=10"),
+            ("steps=100", "gamma=2"),
+            ("variance_rule=code",),
+            ("tweedie_rule=code",),
+            ("look_ahead=5",),
+            ("pixel_rule=gradient", "pixel_weight=0.01", "pixel_iterations=200"),
+            ("tau=1e-6",),
+            ("final_rule=ridge", "final_weight=0.05"),
+        )
+    ),
     ("fast", ()),
     ("fast", ("start_estimate=tv",)),
     ("fast", ("steps=2",)),
@@ -97,7 +131,7 @@ def main(
     cheap = {
         "TV": TV(),
         "FBP-UNet": network,
-        "FBP-UNet, then PICCS": LearnedEstimate(ConsistentFBPUNet(network)),
+        "FBP-UNet, then PICCS": ConsistentFBPUNet(network),
         "Cascade": Cascade(network, second),
     }
     for name, method in cheap.items():

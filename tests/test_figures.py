@@ -11,8 +11,16 @@ import torch
 from resample_ct import pipeline
 from resample_ct.io.study import read_study
 from resample_ct.job import Job
+from resample_ct.measure import noisy_projection
 from resample_ct.metrics import psnr
+from resample_ct.physics.backends import make_projector
+from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.noise import GaussianNoise
 from resample_ct.prior.bundle import read_bundle
+from resample_ct.reconstruct.base import Measurement
+from resample_ct.reconstruct.cascade import Cascade, read_refiner
+from resample_ct.reconstruct.classical import TV
+from resample_ct.reconstruct.fbp_unet import read_fbp_unet
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.slices import network_slices
 
@@ -43,3 +51,21 @@ def test_autoencoders_ceiling_is_38_db(sample_series):
     with torch.no_grad():
         through = torch.cat([prior.decode(prior.encode(part)) for part in truth.split(4)])
     assert float(psnr(through.clamp(0, 1), truth).mean()) >= 38.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n_angles", "sigma"), [(18, 0.01), (50, 0.01), (25, 0.1)])
+def test_cascade_is_above_tv_for_views_and_noise_that_it_was_not_trained_for(
+    sample_series, n_angles, sigma
+):
+    fbp_unet = read_fbp_unet()
+    truth, _ = network_slices(read_study(sample_series).select([12]).volume, fbp_unet.window)
+    projector = make_projector(ParallelBeam.uniform(256, n_angles))
+    sinogram, _ = noisy_projection(projector, truth, GaussianNoise(sigma), 0, 0)
+    measurement = Measurement(projector, sinogram, torch.full((1,), sigma**2))
+    assert not fbp_unet.fits(measurement)
+    cascade, tv = (
+        float(psnr(method(measurement, []).clamp(0, 1), truth))
+        for method in (Cascade(fbp_unet, read_refiner()), TV())
+    )
+    assert cascade - tv >= 1.0

@@ -47,9 +47,8 @@ def compare(comparison: Comparison, resume: bool, progress: Update = silent) -> 
         Notes for the user.
 
     Raises:
-        ResampleCTError: anything a user can put right, weights that are neither given nor shipped among
-            it, before anything runs. What a method refuses later, such as too many views for its
-            decomposition, is a gap in the table.
+        ResampleCTError: anything a user can put right, before anything runs. What a method refuses later,
+            such as too many views for its decomposition, is a gap in the table.
     """
     common = comparison.common
     refuse_existing(common.out)
@@ -188,10 +187,14 @@ def _cautions(condition: Condition, problem: Problem, models: Models) -> list[st
     projector = make_projector(problem.geometry, condition.job.device)
     if network.fits(Measurement(projector, batch.sinogram, batch.noise_variance)):
         return []
-    methods = set(condition.job.methods)
+    job = condition.job
+    methods = set(job.methods)
+    starts_from_tv = job.settings.start_estimate == "fbp-unet"
     said = {
         "fbp-unet": "FBP-UNet runs outside of that",
-        "resample": "ReSample starts from TV instead where it would start from FBP-UNet",
+        "cascade": "so does the cascade behind it",
+        "resample": "ReSample starts from "
+        + ("TV instead" if starts_from_tv else "the cascade all the same"),
     }
     told = "; ".join(text for name, text in said.items() if name in methods)
     return [

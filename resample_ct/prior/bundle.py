@@ -93,7 +93,7 @@ def read_card(folder: Path, *kinds: type[Card]) -> Card:
         section = content[SECTION] if isinstance(content, dict) and SECTION in content else None
     except OSError:
         raise PriorError(
-            f"--prior {folder}: no configs/metadata.json, expected a bundle written by `resample-ct "
+            f"{folder}: no configs/metadata.json, expected a bundle written by `resample-ct "
             "fine-tune` or `convert`; name such a folder"
         ) from None
     except ValueError as error:
@@ -176,19 +176,6 @@ def read_bundle(folder: Path | None = None, device: str = "cpu") -> LatentPrior:
         image_size=card.image_size,
         spacing_mm=card.spacing_mm,
     )
-
-
-def given_or_shipped(folder: Path | None, shipped: Path, training: str) -> Path:
-    """The folder given, or one that not every release ships, called like its option.
-
-    Raises PriorError where there is neither; `training` is the command that makes such a bundle.
-    """
-    if folder is None and not shipped.exists():
-        raise PriorError(
-            f"--{shipped.name}: not given, and none is shipped, expected a bundle; train one with "
-            f"`resample-ct fine-tune {training} --data STUDIES --out BUNDLE`"
-        )
-    return folder or shipped
 
 
 def weights_hash(card: BundleCard) -> str:

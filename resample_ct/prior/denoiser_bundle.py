@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import PositiveFloat
 
-from resample_ct.prior.bundle import given_or_shipped, read_card, read_networks, weights_hash
+from resample_ct.prior.bundle import read_card, read_networks, weights_hash
 from resample_ct.prior.card import BundleCard, slice_formats
 from resample_ct.prior.denoiser import Denoiser, DnCNNSettings
 from resample_ct.prior.networks import NetworkSettings
@@ -60,9 +60,7 @@ class UNetDenoiserCard(DenoiserCard):
 
 def read_denoiser(kind: type[DenoiserCard], folder: Path | None = None, device: str = "cpu") -> Denoiser:
     """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
-    name = kind.job_field.replace("_", "-")
-    network_option = "dncnn" if kind is DnCNNCard else "unet"
-    folder = given_or_shipped(folder, SHIPPED / name, f"denoiser --network {network_option}")
+    folder = folder or SHIPPED / kind.job_field.replace("_", "-")
     card = read_card(folder, kind)
     network = read_networks(folder, card, device)["denoiser"]
     return Denoiser(network, card.sigma, card.window, card.name, weights_hash(card))

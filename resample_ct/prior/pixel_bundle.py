@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from resample_ct.prior.bundle import given_or_shipped, read_card, read_networks, weights_hash
+from resample_ct.prior.bundle import read_card, read_networks, weights_hash
 from resample_ct.prior.card import BundleCard, ScheduleSettings, tensor_format
 from resample_ct.prior.networks import NetworkSettings
 from resample_ct.prior.pixel import PixelPrior, PixelUNetSettings
@@ -42,7 +42,7 @@ class PixelPriorCard(BundleCard):
 
 def read_pixel_prior(folder: Path | None = None, device: str = "cpu") -> PixelPrior:
     """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
-    folder = given_or_shipped(folder, SHIPPED_PIXEL_PRIOR, "pixel")
+    folder = folder or SHIPPED_PIXEL_PRIOR
     card = read_card(folder, PixelPriorCard)
     unet = read_networks(folder, card, device)["unet"]
     return PixelPrior(unet, card.schedule.build(), card.window, card.name, weights_hash(card))

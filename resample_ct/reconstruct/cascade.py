@@ -3,7 +3,8 @@
 "A Deep Cascade of Convolutional Neural Networks for Dynamic MR Image Reconstruction" (IEEE TMI 37(2)): a
 network, then the measurement, then a network again, and so on. Here FBP-UNet with ridge data consistency
 makes the first image; a second UNet, trained on that and on its own results, refines it round by round,
-each time followed by PICCS around what it believes.
+each time followed by PICCS around what it believes. The refiner sees an image, not the views: for other
+views and noise than it was trained for the cascade is still better than TV (docs/training.md).
 """
 
 from __future__ import annotations
@@ -100,10 +101,6 @@ class Cascade:
             iterations = ROUND_ITERATIONS if left else LAST_ITERATIONS
             image = refined(network, measurement, image, iterations)
         return image
-
-    def fits(self, measurement: Measurement) -> bool:
-        """See `FBPUNet.fits`."""
-        return self.fbp_unet.fits(measurement)
 
 
 def read_refiner(folder: Path | None = None, device: str = "cpu") -> Refiner:

@@ -13,7 +13,7 @@ from resample_ct.prior.bundle import read_card, read_networks, weights_hash
 from resample_ct.prior.fbp_unet_bundle import SHIPPED_FBP_UNET, FBPUNetCard
 from resample_ct.prior.slice_unet import SliceUNet
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.classical import FBP
+from resample_ct.reconstruct.classical import FBP, TV
 from resample_ct.reconstruct.consistency import optimise_pixels
 
 _PICCS_WEIGHT = 0.3
@@ -64,14 +64,15 @@ def consistent(measurement: Measurement, believed: torch.Tensor, iterations: int
 
 @dataclass(frozen=True)
 class ConsistentFBPUNet:
-    """FBP-UNet made consistent with the measurement by PICCS."""
+    """FBP-UNet made consistent with the measurement by PICCS: where ReSample may start from.
+
+    TV takes its place where the network was not trained for the measurement.
+    """
 
     fbp_unet: FBPUNet
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
+        if not self.fbp_unet.fits(measurement):
+            return TV()(measurement, generators)
         return consistent(measurement, self.fbp_unet(measurement, generators), LAST_ITERATIONS)
-
-    def fits(self, measurement: Measurement) -> bool:
-        """See `FBPUNet.fits`."""
-        return self.fbp_unet.fits(measurement)

@@ -21,7 +21,6 @@ from resample_ct.reconstruct.dps import DPS
 from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet, FBPUNet
 from resample_ct.reconstruct.latent_daps import LatentDAPS
 from resample_ct.reconstruct.latent_dps import LatentDPS
-from resample_ct.reconstruct.learned_estimate import LearnedEstimate, TrainedReconstructor
 from resample_ct.reconstruct.mcg import MCG
 from resample_ct.reconstruct.pnp_unet import PnPUNet
 from resample_ct.reconstruct.psld import PSLD
@@ -64,12 +63,10 @@ def _resample(options: MethodOptions) -> Reconstructor:
     prior, settings = _latent(options), options.resample
     if settings.start is None or settings.start_estimate == "tv":
         return ReSample(prior, settings)
-    method: TrainedReconstructor
-    if settings.start_estimate == "cascade":
-        method = replace(_cascade(options), rounds=settings.start_rounds, flips=settings.start_flips)
-    else:
-        method = ConsistentFBPUNet(_fbp_unet(options))
-    return ReSample(prior, settings, LearnedEstimate(method))
+    if settings.start_estimate == "fbp-unet":
+        return ReSample(prior, settings, ConsistentFBPUNet(_fbp_unet(options)))
+    start = replace(_cascade(options), rounds=settings.start_rounds, flips=settings.start_flips)
+    return ReSample(prior, settings, start)
 
 
 def _fbp_unet(options: MethodOptions) -> FBPUNet:

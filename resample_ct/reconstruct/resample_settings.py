@@ -21,8 +21,8 @@ class ReSampleSettings:
         steps: T, the number of DDIM steps.
         start: first time t; None starts from pure noise, a number from the noised encoding of a cheap
             estimate.
-        start_estimate: "tv", "fbp-unet" made consistent with the measurement, or "cascade"; TV in their
-            place where FBP-UNet was not trained for such views and noise.
+        start_estimate: "tv"; "fbp-unet" made consistent with the measurement, or TV where it was not
+            trained for such views and noise; or "cascade", for any.
         start_rounds: of the cascade, where that is the estimate.
         start_flips: the cascade's refiner sees every image in its four mirror images and gives the mean.
         keep_detail: what the autoencoder loses of the estimate is added to every decoded image, so that

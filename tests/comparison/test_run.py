@@ -19,7 +19,6 @@ from resample_ct.job import Job
 from resample_ct.measure import simulate
 from resample_ct.outputs import BatchFiles
 from resample_ct.physics.sinogram_file import write_sinogram
-from resample_ct.prior import denoiser_bundle
 from resample_ct.prior.bundle import half_precision, write_bundle
 from resample_ct.prior.pixel import PixelUNetSettings
 from resample_ct.prior.pixel_bundle import PixelPriorCard
@@ -194,12 +193,9 @@ def test_method_that_refuses_a_condition_is_a_gap_with_its_reason(comparison, pi
     assert notes == [f"study1-noise1-views100: {reason}"]
 
 
-def test_missing_weights_are_refused_before_anything_runs_and_name_their_training(
-    comparison, monkeypatch, tmp_path
-):
-    monkeypatch.setattr(denoiser_bundle, "SHIPPED", tmp_path / "nowhere")
-    common = replace(comparison.common, methods=("fbp", "pnp-unet"))
-    with pytest.raises(PriorError, match=r"--unet-denoiser: .* `resample-ct fine-tune denoiser"):
+def test_missing_weights_are_refused_before_anything_runs(comparison, tmp_path):
+    common = replace(comparison.common, methods=("fbp", "pnp-unet"), unet_denoiser=tmp_path / "nowhere")
+    with pytest.raises(PriorError, match=r"nowhere: no configs/metadata.json"):
         run.compare(replace(comparison, common=common), resume=False)
     assert list(common.out.parent.iterdir()) == []
 

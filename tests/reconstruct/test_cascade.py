@@ -21,9 +21,7 @@ from resample_ct.reconstruct.cascade import (
     read_refiner,
     refined,
 )
-from resample_ct.reconstruct.classical import TV
 from resample_ct.reconstruct.fbp_unet import FBPUNet
-from resample_ct.reconstruct.learned_estimate import LearnedEstimate
 from resample_ct.reconstruct.methods import MethodOptions, build_methods
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import settings_from
@@ -94,23 +92,11 @@ def test_refiner_of_another_fbp_unet_is_refused(first, refiner):
         Cascade(other, refiner)
 
 
-def test_estimate_is_tv_where_the_networks_were_not_trained(real_slice, first, refiner):
-    measurement = measured(real_slice, n_angles=12)
-    estimate = LearnedEstimate(Cascade(first, refiner))
-    assert torch.equal(estimate(measurement, []), TV()(measurement, []))
-
-
-def test_estimate_is_the_cascade_where_they_were(real_slice, first, refiner):
-    measurement, cascade = measured(real_slice), Cascade(first, refiner)
-    assert torch.equal(LearnedEstimate(cascade)(measurement, []), cascade(measurement, []))
-
-
 def test_resample_starts_there_if_told_to(tiny_prior, first, refiner):
     settings = settings_from("fast", ["start_estimate=cascade"])
     options = MethodOptions(tiny_prior, settings, fbp_unet=first, refiner=refiner)
     method = build_methods(["resample"], options)["resample"]
-    assert isinstance(method, ReSample) and isinstance(method.estimate, LearnedEstimate)
-    assert isinstance(method.estimate.method, Cascade)
+    assert isinstance(method, ReSample) and isinstance(method.estimate, Cascade)
     with pytest.raises(OptionError, match="--refiner: no network"):
         build_methods(["resample"], MethodOptions(tiny_prior, settings, fbp_unet=first))
 

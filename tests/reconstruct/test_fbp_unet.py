@@ -13,7 +13,6 @@ from resample_ct.prior.bundle import write_bundle
 from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
 from resample_ct.reconstruct.classical import FBP, TV
 from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet, FBPUNet, read_fbp_unet
-from resample_ct.reconstruct.learned_estimate import LearnedEstimate
 from resample_ct.units import Window
 
 
@@ -56,14 +55,14 @@ def test_fits_what_it_was_trained_for(real_slice, method, n_angles, sigma, fits)
 
 def test_estimate_is_consistent_with_the_measurement(real_slice, method):
     measurement = measured(real_slice)
-    estimate = LearnedEstimate(ConsistentFBPUNet(method))(measurement, [])
+    estimate = ConsistentFBPUNet(method)(measurement, [])
     before = measurement.residual(method(measurement, []))
     assert float(measurement.residual(estimate)) < 0.05 * float(before)
 
 
 def test_estimate_is_tv_where_the_network_was_not_trained(real_slice, method):
     measurement = measured(real_slice, n_angles=12)
-    assert torch.equal(LearnedEstimate(ConsistentFBPUNet(method))(measurement, []), TV()(measurement, []))
+    assert torch.equal(ConsistentFBPUNet(method)(measurement, []), TV()(measurement, []))
 
 
 def test_bundle_brings_back_what_it_was_trained_for(tmp_path):
