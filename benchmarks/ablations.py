@@ -29,8 +29,8 @@ from resample_ct.reconstruct.methods import MethodOptions, build_methods
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.slices import IMAGE_SIZE, network_slices
 
-# The paper's procedure from pure noise in a twentieth of its steps; gamma in proportion, because sigma_t^2 grows
-# with the step.
+# The paper's procedure from pure noise in a twentieth of its steps; gamma in proportion, because
+# sigma_t^2 grows with the step.
 _SHORT = (
     "steps=50",
     "skip=5",
@@ -139,7 +139,8 @@ def main(
             began = time.perf_counter()
             show(name, method(measurement, method_generators(0, indices)), began)
     for preset, changes in ROWS:
-        name = " ".join((preset, *changes))
+        shortened = ("shortened",) if set(_SHORT) <= set(changes) else ()
+        name = " ".join((preset, *shortened, *(c for c in changes if c not in _SHORT)))
         if not re.search(rows, name):
             continue
         settings = settings_from(preset, changes)
