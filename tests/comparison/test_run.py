@@ -195,7 +195,7 @@ def test_method_that_refuses_a_condition_is_a_gap_with_its_reason(comparison, pi
 
 def test_missing_weights_are_refused_before_anything_runs(comparison, tmp_path):
     common = replace(comparison.common, methods=("fbp", "pnp-unet"), unet_denoiser=tmp_path / "nowhere")
-    with pytest.raises(PriorError, match=r"nowhere: no configs/metadata.json"):
+    with pytest.raises(PriorError, match=r"--unet-denoiser .*nowhere: no configs/metadata.json"):
         run.compare(replace(comparison, common=common), resume=False)
     assert list(common.out.parent.iterdir()) == []
 
