@@ -97,8 +97,8 @@ def read_card(folder: Path, *kinds: type[Card]) -> Card:
         section = content[SECTION] if isinstance(content, dict) and SECTION in content else None
     except OSError:
         raise PriorError(
-            f"{_option(kinds[0])} {folder}: no configs/metadata.json, expected a bundle written by `resample-ct "
-            "fine-tune` or `convert`; name such a folder"
+            f"{_option(kinds[0])} {folder}: no configs/metadata.json, expected a bundle written by "
+            "`resample-ct fine-tune` or `convert`; name such a folder"
         ) from None
     except ValueError as error:
         raise _damaged(path, str(error)) from None
