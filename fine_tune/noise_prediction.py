@@ -1,6 +1,8 @@
-"""How a network learns to predict the noise of x_t, on pixels or on latents (paper eq. 3)."""
+"""How a network learns what to take from x_t: noise on latents (paper eq. 3), velocity on pixels."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from torch import nn
@@ -17,19 +19,26 @@ def stratified_times(size: int, schedule: NoiseSchedule, generator: torch.Genera
     return (strata * schedule.train_steps).long()
 
 
-def noise_error(
+def prediction_error(
+    target: Literal["noise", "velocity"],
     network: nn.Module,
     schedule: NoiseSchedule,
     clean: torch.Tensor,
     t: torch.Tensor,
     noise: torch.Tensor,
 ) -> torch.Tensor:
-    """Mean squared error of the predicted noise."""
+    """Mean squared error of the predicted noise or velocity."""
     noisy = schedule.add_noise(clean, noise, t)
-    return (network(noisy, t) - noise).square().mean()
+    wanted = noise if target == "noise" else schedule.velocity(clean, noise, t)
+    return (network(noisy, t) - wanted).square().mean()
 
 
-def noise_merit(network: nn.Module, schedule: NoiseSchedule, held_out: torch.Tensor) -> float:
+def prediction_merit(
+    target: Literal["noise", "velocity"],
+    network: nn.Module,
+    schedule: NoiseSchedule,
+    held_out: torch.Tensor,
+) -> float:
     """Minus the error on held-out x_0, each at eight fixed times with the same noise at every call."""
     generator = generator_of_step(0, 0)
     device = next(network.parameters()).device
@@ -38,5 +47,6 @@ def noise_merit(network: nn.Module, schedule: NoiseSchedule, held_out: torch.Ten
     for one in held_out:
         clean = one.expand(_JUDGED_TIMES, -1, -1, -1)
         noise = torch.randn(clean.shape, generator=generator)
-        total += float(noise_error(network, schedule, clean.to(device), t, noise.to(device)))
+        error = prediction_error(target, network, schedule, clean.to(device), t, noise.to(device))
+        total += float(error)
     return -total / len(held_out)

@@ -1,4 +1,4 @@
-"""What the pixel prior learns: the noise on whole slices, as the latent UNet does on latents."""
+"""What the pixel prior learns: the velocity on whole slices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from fine_tune.loop import generator_of_step
-from fine_tune.noise_prediction import noise_error, noise_merit, stratified_times
+from fine_tune.noise_prediction import prediction_error, prediction_merit, stratified_times
 from fine_tune.pictures import side_by_side
 from fine_tune.source import SliceSource
 from resample_ct.prior.pixel import PixelPrior
@@ -19,7 +19,7 @@ _SAMPLE_STEPS = 25
 
 
 class PixelTask:
-    """Predict the noise of x_t.
+    """Predict the velocity of x_t.
 
     Args:
         source: of slices.
@@ -39,13 +39,13 @@ class PixelTask:
         return slices, stratified_times(size, self._schedule, generator), noise
 
     def loss(self, network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
-        """Mean squared error of the predicted noise."""
+        """Mean squared error of the predicted velocity."""
         slices, t, noise = batch
-        return noise_error(network, self._schedule, to_network(slices), t, noise)
+        return prediction_error("velocity", network, self._schedule, to_network(slices), t, noise)
 
     def validate(self, network: nn.Module) -> float:
-        """See `noise_merit`."""
-        return noise_merit(network, self._schedule, to_network(self._held_out))
+        """See `prediction_merit`."""
+        return prediction_merit("velocity", network, self._schedule, to_network(self._held_out))
 
     def picture(self, network: nn.Module) -> torch.Tensor:
         """Four samples."""

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from fine_tune.loop import generator_of_step
-from fine_tune.noise_prediction import noise_error, noise_merit, stratified_times
+from fine_tune.noise_prediction import prediction_error, prediction_merit, stratified_times
 from fine_tune.pictures import grid
 from fine_tune.source import SliceSource
 from resample_ct.physics.backends import make_projector
@@ -52,11 +52,11 @@ class UNetTask:
     def loss(self, network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
         """Mean squared error of the predicted noise."""
         slices, t, noise = batch
-        return noise_error(network, self._prior.schedule, self._encode(slices), t, noise)
+        return prediction_error("noise", network, self._prior.schedule, self._encode(slices), t, noise)
 
     def validate(self, network: nn.Module) -> float:
-        """See `noise_merit`."""
-        return noise_merit(network, self._prior.schedule, self._latents)
+        """See `prediction_merit`."""
+        return prediction_merit("noise", network, self._prior.schedule, self._latents)
 
     def picture(self, network: nn.Module) -> torch.Tensor:
         """Four samples; two held-out slices, each beside its reconstruction from 25 views."""

@@ -14,7 +14,7 @@ SHIPPED_PIXEL_PRIOR = Path(__file__).parent / "shipped" / "pixel-prior"
 
 
 class PixelPriorCard(BundleCard):
-    """Of a diffusion model on pixels: one UNet that predicts the noise."""
+    """Of a diffusion model on pixels: one UNet that predicts the velocity."""
 
     method: ClassVar[str] = "dds"
     job_field: ClassVar[str] = "pixel_prior"
@@ -30,12 +30,12 @@ class PixelPriorCard(BundleCard):
 
     @property
     def data_formats(self) -> dict[str, Any]:
-        """Noisy slice in, noise out."""
+        """Noisy slice in, velocity out."""
         noisy = tensor_format("noise", self.unet.image_channels, self.image_size, [-10.0, 10.0])
         return {
             "network_data_format": {
                 "inputs": {"image": noisy},
-                "outputs": {"pred": noisy | {"channel_def": {"0": "predicted noise"}}},
+                "outputs": {"pred": noisy | {"channel_def": {"0": "predicted velocity"}}},
             }
         }
 

@@ -60,6 +60,15 @@ class NoiseSchedule:
         share = (1.0 - a) ** 0.5 if rule == "paper" else 1.0 - a
         return (z - share * noise) / a**0.5
 
+    def velocity(self, clean: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """V = sqrt(abar_t) eps - sqrt(1 - abar_t) z_0; t of shape (B,) (Salimans and Ho 2022)."""
+        return self.add_noise(noise, -clean, t)
+
+    def noise_of_velocity(self, z: torch.Tensor, velocity: torch.Tensor, t: int) -> torch.Tensor:
+        """Eps = sqrt(abar_t) v + sqrt(1 - abar_t) z_t."""
+        a = float(self.alpha_bar[t])
+        return a**0.5 * velocity + (1.0 - a) ** 0.5 * z
+
     def add_noise(self, z: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps; t of shape (B,)."""
         a = torch.as_tensor(self.alpha_bar, dtype=torch.float32, device=z.device)[t]

@@ -43,7 +43,7 @@ class Constant(nn.Module):
 
 
 class Oracle(nn.Module):
-    """Knows the clean slice, and so the noise."""
+    """Knows the clean slice, and so the velocity: v = (sqrt(a) x_t - x_0) / sqrt(1 - a)."""
 
     def __init__(self, clean):
         super().__init__()
@@ -52,7 +52,7 @@ class Oracle(nn.Module):
 
     def forward(self, noisy, times):
         a = torch.as_tensor(NoiseSchedule().alpha_bar)[times].float().view(-1, 1, 1, 1)
-        return (noisy - a.sqrt() * (2 * self.clean - 1)) / (1 - a).sqrt()
+        return (a.sqrt() * noisy - (2 * self.clean - 1)) / (1 - a).sqrt()
 
 
 def test_batches_depend_on_their_generator_alone(source):
@@ -68,12 +68,15 @@ def test_pixel_times_are_stratified_over_the_whole_schedule(source):
 
 
 @torch.no_grad()
-def test_pixel_loss_is_one_without_knowledge_and_none_with_all(source):
+def test_pixel_loss_is_the_velocitys_square_without_knowledge_and_none_with_all(source):
     task = PixelTask(source, SLICES)
     slices, times, noise = task.batch(4, generator())
-    assert float(task.loss(Constant(0.0), slices, times, noise)) == pytest.approx(1.0, abs=0.02)
+    a = torch.as_tensor(NoiseSchedule().alpha_bar)[times].view(-1, 1, 1, 1)
+    power = float((a + (1 - a) * (2 * slices - 1).square()).mean())
+    assert float(task.loss(Constant(0.0), slices, times, noise)) == pytest.approx(power, abs=0.02)
     assert float(task.loss(Oracle(slices), slices, times, noise)) < 1e-4
-    assert task.validate(Constant(0.0)) == pytest.approx(-1.0, abs=0.02)
+    one = PixelTask(source, SLICES[:1])
+    assert one.validate(Oracle(SLICES[:1])) > -1e-4 > one.validate(Constant(0.0))
 
 
 @torch.no_grad()
