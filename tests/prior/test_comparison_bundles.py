@@ -1,4 +1,4 @@
-"""The comparison methods' networks on disk: read is what was written, and those that ship work."""
+"""The comparison methods' networks on disk: read is what was written; those that ship work."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import torch
 
 from resample_ct.errors import PriorError
 from resample_ct.metrics import psnr
+from resample_ct.prior import pixel_bundle
 from resample_ct.prior.bundle import half_precision, write_bundle
 from resample_ct.prior.denoiser import DnCNNSettings
 from resample_ct.prior.denoiser_bundle import DnCNNCard, UNetDenoiserCard, read_denoiser
 from resample_ct.prior.pixel import PixelUNetSettings
 from resample_ct.prior.pixel_bundle import PixelPriorCard, read_pixel_prior
 from resample_ct.prior.residual_unet import ResidualUNetSettings
-from resample_ct.units import Window, to_network
+from resample_ct.units import Window
 
 STATED = {
     "name": "small",
@@ -65,14 +66,16 @@ def test_one_kind_is_refused_for_another(tmp_path):
         read_pixel_prior(tmp_path / "b")
 
 
-def test_shipped_networks_are_read_and_do_what_they_were_trained_for(real_slice):
+def test_shipped_denoisers_are_read_and_do_what_they_were_trained_for(real_slice):
     noise = torch.randn(real_slice.shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         for kind in (DnCNNCard, UNetDenoiserCard):
             denoiser = read_denoiser(kind)
             noisy = real_slice + denoiser.sigma * noise
             assert float(psnr(denoiser.network(noisy), real_slice)) > float(psnr(noisy, real_slice)) + 7.0
-        prior = read_pixel_prior()
-        noisy = prior.schedule.add_noise(to_network(real_slice), noise, torch.tensor([200]))
-        left = prior.predict_noise(noisy, 200) - noise
-    assert float(left.square().mean()) < 0.1
+
+
+def test_pixel_prior_that_is_not_shipped_names_its_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(pixel_bundle, "SHIPPED_PIXEL_PRIOR", tmp_path / "none")
+    with pytest.raises(PriorError, match="resample-ct fine-tune pixel"):
+        read_pixel_prior()
