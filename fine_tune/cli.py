@@ -170,13 +170,23 @@ def _train_network(
     help="Rank of LoRA's updates; 0 trains every weight.",
 )
 @click.option("--recompute", is_flag=True, help="Less memory: compute activations twice.")
-def prior(init: str, part: Any, low_rank: int, recompute: bool, **options: Any) -> None:
+@click.option(
+    "--predict",
+    type=click.Choice(["noise", "velocity"]),
+    help="What the UNet learns to give; not that of --init is nearly a new start.  [default: as --init]",
+)
+def prior(init: str, part: Any, low_rank: int, recompute: bool, predict: Any, **options: Any) -> None:
     """Train the latent diffusion prior; the defaults are the paper's learning rate and FFHQ's batch."""
     from fine_tune.prior import PriorTraining, train_prior
     from resample_ct.progress import progress_bar
 
     training = PriorTraining(
-        run=_run(options), init=init, part=part, low_rank=low_rank, recompute=recompute
+        run=_run(options),
+        init=init,
+        part=part,
+        low_rank=low_rank,
+        recompute=recompute,
+        prediction=predict,
     )
     with progress_bar() as progress:
         train_prior(training, click.echo, progress)

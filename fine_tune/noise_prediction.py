@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import nn
 
 from fine_tune.loop import generator_of_step
-from resample_ct.prior.schedule import NoiseSchedule
+from resample_ct.prior.schedule import NoiseSchedule, Prediction
 
 _JUDGED_TIMES = 8
 
@@ -20,7 +18,7 @@ def stratified_times(size: int, schedule: NoiseSchedule, generator: torch.Genera
 
 
 def prediction_error(
-    target: Literal["noise", "velocity"],
+    target: Prediction,
     network: nn.Module,
     schedule: NoiseSchedule,
     clean: torch.Tensor,
@@ -34,7 +32,7 @@ def prediction_error(
 
 
 def prediction_merit(
-    target: Literal["noise", "velocity"],
+    target: Prediction,
     network: nn.Module,
     schedule: NoiseSchedule,
     held_out: torch.Tensor,

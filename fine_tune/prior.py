@@ -21,6 +21,7 @@ from fine_tune.unet import UNetTask
 from resample_ct.prior.bundle import half_precision, write_bundle
 from resample_ct.prior.card import LatentPriorCard
 from resample_ct.prior.latent import LatentPrior
+from resample_ct.prior.schedule import Prediction
 from resample_ct.progress import Update
 from resample_ct.slices import IMAGE_SIZE
 
@@ -37,6 +38,7 @@ class PriorTraining:
         part: which network; with "both" the autoencoder comes first, each for `run.loop.steps`.
         low_rank: rank of LoRA's updates; 0 trains every weight.
         recompute: trade time for the memory of activations.
+        prediction: that the UNet learns; None leaves that of `init`.
     """
 
     run: Run
@@ -44,6 +46,7 @@ class PriorTraining:
     part: Literal["unet", "autoencoder", "both"]
     low_rank: int = 0
     recompute: bool = False
+    prediction: Prediction | None = None
 
 
 def latent_scale(prior: LatentPrior, source: SliceSource, seed: int) -> float:
@@ -67,6 +70,8 @@ def train_prior(training: PriorTraining, say: Callable[[str], None], progress: U
         torch.manual_seed(run.loop.seed)
         with group.leader_first():
             card, prior = starting_prior(training.init, run.work, str(group.device))
+        if training.prediction is not None:
+            prior = replace(prior, prediction=training.prediction)
         opened = open_run(run, prior.window, group, say, progress)
         merits = {}
         if training.part != "unet":
@@ -113,6 +118,7 @@ def _card_of(
         latent_scale=prior.scale,
         quantise=start.quantise,
         schedule=start.schedule,
+        prediction=prior.prediction,
     )
 
 

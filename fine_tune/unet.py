@@ -1,4 +1,4 @@
-"""What the diffusion UNet learns: the noise on scaled latents (paper eq. 3)."""
+"""What the diffusion UNet learns: the noise on scaled latents (paper eq. 3), or the velocity."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _PICTURED_SIGMA = 0.01
 
 
 class UNetTask:
-    """Predict the noise of z_t.
+    """Predict the noise or velocity of z_t.
 
     Args:
         source: of slices, encoded anew at each draw.
         held_out: (N, 1, 256, 256) in [0, 1].
-        prior: whose autoencoder, scale and schedule are used; its own UNet is not.
+        prior: whose autoencoder, scale, schedule and kind of prediction are used; its own UNet is not.
     """
 
     name = "unet"
@@ -50,13 +50,15 @@ class UNetTask:
         return slices, stratified_times(size, self._prior.schedule, generator), noise
 
     def loss(self, network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
-        """Mean squared error of the predicted noise."""
+        """Mean squared error of what the prior's UNet predicts."""
         slices, t, noise = batch
-        return prediction_error("noise", network, self._prior.schedule, self._encode(slices), t, noise)
+        return prediction_error(
+            self._prior.prediction, network, self._prior.schedule, self._encode(slices), t, noise
+        )
 
     def validate(self, network: nn.Module) -> float:
         """See `prediction_merit`."""
-        return prediction_merit("noise", network, self._prior.schedule, self._latents)
+        return prediction_merit(self._prior.prediction, network, self._prior.schedule, self._latents)
 
     def picture(self, network: nn.Module) -> torch.Tensor:
         """Four samples; two held-out slices, each beside its reconstruction from 25 views."""

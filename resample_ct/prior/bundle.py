@@ -179,6 +179,7 @@ def read_bundle(folder: Path | None = None, device: str = "cpu") -> LatentPrior:
         quantise=card.quantise,
         image_size=card.image_size,
         spacing_mm=card.spacing_mm,
+        prediction=card.prediction,
     )
 
 

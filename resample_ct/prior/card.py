@@ -13,7 +13,7 @@ from resample_ct.prior.networks import (
     UNetSettings,
     VQAutoencoderSettings,
 )
-from resample_ct.prior.schedule import NoiseSchedule
+from resample_ct.prior.schedule import NoiseSchedule, Prediction
 from resample_ct.units import Window
 
 # Of the bundle format; 1 was the first release's, which MONAI could not read.
@@ -112,6 +112,7 @@ class LatentPriorCard(BundleCard):
         latent_scale: latents are divided by it, so that they have unit standard deviation.
         quantise: whether D moves latents to the codebook first, where the autoencoder has one.
         schedule: of the noise.
+        prediction: what the UNet gives: the noise, as the released models, or the velocity.
     """
 
     method: ClassVar[str] = "resample"
@@ -124,6 +125,7 @@ class LatentPriorCard(BundleCard):
     latent_scale: PositiveFloat
     quantise: bool = True
     schedule: ScheduleSettings = ScheduleSettings()
+    prediction: Prediction = "noise"
 
     @property
     def networks(self) -> dict[str, NetworkSettings]:
@@ -140,7 +142,7 @@ class LatentPriorCard(BundleCard):
         return {
             "network_data_format": {
                 "inputs": {"image": latent},
-                "outputs": {"pred": latent | {"channel_def": {"0": "predicted noise"}}},
+                "outputs": {"pred": latent | {"channel_def": {"0": f"predicted {self.prediction}"}}},
             },
             "autoencoder_data_format": {
                 "inputs": {"image": image},

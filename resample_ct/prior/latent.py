@@ -10,7 +10,7 @@ from torch import nn
 
 from resample_ct.errors import PriorError
 from resample_ct.prior.precision import Precision, network_precision
-from resample_ct.prior.schedule import NoiseSchedule
+from resample_ct.prior.schedule import NoiseSchedule, Prediction
 from resample_ct.prior.vq_autoencoder import VQAutoencoder
 from resample_ct.units import Window, from_network, to_network
 
@@ -28,7 +28,7 @@ class LatentPrior:
 
     Attributes:
         autoencoder: MONAI's AutoencoderKL, of which only the mean is used, or a VQAutoencoder.
-        unet: predicts the noise on scaled latents.
+        unet: predicts the noise, or velocity, on scaled latents.
         scale: of the latents.
         schedule: of the noise.
         window: HU window of the images.
@@ -39,6 +39,7 @@ class LatentPrior:
         image_size: side of the slices trained on.
         spacing_mm: smallest and largest pixel spacing trained on, where it was recorded.
         precision: that the networks compute in.
+        prediction: what the UNet gives, see `NoiseSchedule.velocity`.
     """
 
     autoencoder: AutoencoderKL | VQAutoencoder
@@ -53,6 +54,7 @@ class LatentPrior:
     image_size: int = 256
     spacing_mm: tuple[float, float] | None = None
     precision: Precision = "float32"
+    prediction: Prediction = "noise"
 
     def encode(self, image: torch.Tensor) -> torch.Tensor:
         """E(x): image in [0, 1] to scaled latent, not quantised."""
@@ -80,8 +82,10 @@ class LatentPrior:
         """eps_theta(z_t, t)."""
         times = torch.full((latent.shape[0],), t, device=latent.device)
         with network_precision(self.precision, latent):
-            noise: torch.Tensor = self.unet(latent, times)
-        return noise.to(latent)
+            predicted: torch.Tensor = self.unet(latent, times).to(latent)
+        if self.prediction == "noise":
+            return predicted
+        return self.schedule.noise_of_velocity(latent, predicted, t)
 
     def notes_on(self, image_size: int, spacing_mm: float) -> list[str]:
         """What a user should know before this prior reconstructs slices of such pixels.

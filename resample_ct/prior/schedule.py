@@ -15,6 +15,7 @@ import torch
 from resample_ct.errors import OptionError
 
 TweedieRule = Literal["paper", "code"]
+Prediction = Literal["noise", "velocity"]
 
 
 @dataclass(frozen=True)

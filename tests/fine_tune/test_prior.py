@@ -74,6 +74,16 @@ def test_both_networks_are_trained_from_a_bundle_and_say_so(two_patients, tiny_b
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("more, expected", [((), "noise"), (("--predict", "velocity"), "velocity")])
+def test_bundle_says_what_its_unet_predicts(two_patients, tiny_bundle, tmp_path, more, expected):
+    succeed(*options(two_patients, tmp_path / "mine", "--init", tiny_bundle, *more, steps=1))
+    assert read_bundle(tmp_path / "mine").prediction == expected
+    again = tmp_path / "again"
+    succeed(*options(two_patients, again, "--init", tmp_path / "mine", steps=1))
+    assert read_card(again, LatentPriorCard).prediction == expected
+
+
+@pytest.mark.slow
 def test_only_the_network_asked_for_is_trained(two_patients, tiny_bundle, tmp_path):
     succeed(*options(two_patients, tmp_path / "mine", "--init", tiny_bundle, "--low-rank", 2))
     before, after = read_bundle(tiny_bundle), read_bundle(tmp_path / "mine")

@@ -137,3 +137,11 @@ def test_bfloat16_leaves_a_gradient_in_single_precision(tiny_prior, images):
         (found,) = torch.autograd.grad(rounded.decode(latent).square().sum(), latent)
     assert found.dtype == torch.float32
     assert (found - exact).norm() < 0.1 * exact.norm()
+
+
+def test_a_velocity_is_turned_into_the_noise_it_says(tiny_prior, images):
+    latent = tiny_prior.encode(images)
+    velocity = tiny_prior.predict_noise(latent, 700)
+    noise = replace(tiny_prior, prediction="velocity").predict_noise(latent, 700)
+    a = float(tiny_prior.schedule.alpha_bar[700])
+    torch.testing.assert_close(noise, a**0.5 * velocity + (1 - a) ** 0.5 * latent)
