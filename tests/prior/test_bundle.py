@@ -228,7 +228,9 @@ def test_other_kind_is_refused_as_a_latent_prior(other_bundle, bundle):
 
 
 def test_folder_that_is_no_bundle_is_refused(tmp_path):
-    with pytest.raises(PriorError, match=f"{tmp_path}: no configs/metadata.json, expected a bundle"):
+    with pytest.raises(
+        PriorError, match=f"--prior {tmp_path}: no configs/metadata.json, expected a bundle"
+    ):
         read_bundle(tmp_path)
 
 
