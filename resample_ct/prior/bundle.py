@@ -82,10 +82,6 @@ def write_bundle(folder: Path, card: BundleCard, weights: Mapping[str, State]) -
     partial.rename(folder)
 
 
-def _option(kind: type[BundleCard]) -> str:
-    return "--" + kind.job_field.replace("_", "-")
-
-
 def read_card(folder: Path, *kinds: type[Card]) -> Card:
     """What a bundle of one of some kinds says of itself, checked; its weights are not read.
 
@@ -97,7 +93,7 @@ def read_card(folder: Path, *kinds: type[Card]) -> Card:
         section = content[SECTION] if isinstance(content, dict) and SECTION in content else None
     except OSError:
         raise PriorError(
-            f"{_option(kinds[0])} {folder}: no configs/metadata.json, expected a bundle written by "
+            f"--{kinds[0].option()} {folder}: no configs/metadata.json, expected a bundle written by "
             "`resample-ct fine-tune` or `convert`; name such a folder"
         ) from None
     except ValueError as error:

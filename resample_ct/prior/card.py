@@ -47,6 +47,11 @@ class BundleCard(BaseModel, ABC):
     job_field: ClassVar[str] = "prior"
     """Which field of a `Job` names the bundle; the command's option is called the same."""
 
+    @classmethod
+    def option(cls) -> str:
+        """The command's option that names the bundle, without its dashes."""
+        return cls.job_field.replace("_", "-")
+
     kind: str
     bundle_format: Literal[2] = FORMAT_VERSION
     name: str

@@ -60,7 +60,7 @@ class UNetDenoiserCard(DenoiserCard):
 
 def read_denoiser(kind: type[DenoiserCard], folder: Path | None = None, device: str = "cpu") -> Denoiser:
     """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
-    folder = folder or SHIPPED / kind.job_field.replace("_", "-")
+    folder = folder or SHIPPED / kind.option()
     card = read_card(folder, kind)
     network = read_networks(folder, card, device)["denoiser"]
     return Denoiser(network, card.sigma, card.window, card.name, weights_hash(card))

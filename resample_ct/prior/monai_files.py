@@ -128,7 +128,7 @@ def readme(card: BundleCard) -> str:
 ## Use
 
 ```
-resample-ct reconstruct STUDY --method {card.method} --{card.job_field.replace("_", "-")} BUNDLE --out OUT
+resample-ct reconstruct STUDY --method {card.method} --{card.option()} BUNDLE --out OUT
 ```
 
 or through MONAI, from this folder (`pip install fire` first, which MONAI's command line needs):
