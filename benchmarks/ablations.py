@@ -1,6 +1,6 @@
 """What each of ReSample's choices gives, on slices that nothing was trained on.
 
-    python benchmarks/ablations.py STUDIES [--rows PATTERN]
+    python benchmarks/ablations.py STUDIES [--rows PATTERN] [--angles 25] [--noise 0.01]
 
 Every row is a preset with some settings changed. Tune on validation patients only, never on the sample
 study. Prints mean PSNR and seconds a slice.
@@ -109,14 +109,20 @@ def read_slices(studies: Path, prior_window: object) -> torch.Tensor:
 @click.option("--rows", default=".*", help="Only rows that match.")
 @click.option("--prior", type=click.Path(exists=True, path_type=Path), help="A bundle.")
 @click.option("--refiner", type=click.Path(exists=True, path_type=Path), help="A bundle.")
+@click.option("--angles", default=25, show_default=True, type=click.IntRange(2))
 @click.option("--noise", default=0.01, show_default=True)
 def main(
-    studies: tuple[Path, ...], rows: str, prior: Path | None, refiner: Path | None, noise: float
+    studies: tuple[Path, ...],
+    rows: str,
+    prior: Path | None,
+    refiner: Path | None,
+    angles: int,
+    noise: float,
 ) -> None:
     """Measure and print."""
     model, network, second = read_bundle(prior), read_fbp_unet(), read_refiner(refiner)
     truth = torch.cat([read_slices(folder, model.window) for folder in studies])
-    operator = make_projector(ParallelBeam.uniform(IMAGE_SIZE, network.n_angles))
+    operator = make_projector(ParallelBeam.uniform(IMAGE_SIZE, angles))
     clean = operator(truth)
     indices = range(len(truth))
     y = clean + noise * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))

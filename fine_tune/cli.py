@@ -260,15 +260,28 @@ def refiner(init: str, fbp_unet: Path | None, **options: Any) -> None:
 
 @fine_tune.command()
 @_training_options
-@click.option("--init", default="scratch", show_default=True, help="scratch, or a pixel prior's bundle.")
+@click.option(
+    "--init",
+    default="scratch",
+    show_default=True,
+    help="scratch, a pixel prior's bundle, or a latent prior's, whose inner layers it then starts from.",
+)
 def pixel(init: str, **options: Any) -> None:
     """Train the pixel-space diffusion prior of DPS, MCG, DDRM, DMPS and DDS."""
-    from fine_tune.pixel import PixelTask
+    from fine_tune.pixel import PixelTask, begin_pixel_prior
+    from resample_ct.prior.card import LatentPriorCard
     from resample_ct.prior.pixel_bundle import PixelPriorCard
 
     run = _run(options)
     card = PixelPriorCard(**run.statements(), description="A diffusion prior of CT slices on pixels.")
-    _train_network(run, card, lambda _, opened: PixelTask(opened.source, opened.held_out), init)
+    _train_network(
+        run,
+        card,
+        lambda _, opened: PixelTask(opened.source, opened.held_out),
+        init,
+        relatives=(LatentPriorCard,),
+        begin=begin_pixel_prior,
+    )
 
 
 @fine_tune.command()

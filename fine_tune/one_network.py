@@ -27,6 +27,7 @@ def train_network(
     say: Callable[[str], None],
     progress: Update,
     relatives: tuple[type[BundleCard], ...] = (),
+    begin: Callable[[Card, BundleCard, nn.Module], tuple[Card, nn.Module]] | None = None,
     merit_format: str = "{:.4g}",
 ) -> None:
     """Train and write the bundle; an interrupted call continues where its checkpoint ends.
@@ -39,6 +40,7 @@ def train_network(
         say: told of what happens.
         progress: told of steps.
         relatives: further kinds of bundle that `init` may be, whose network has the same name.
+        begin: makes card and network to train of `card` and what `init` holds; by default all is taken.
         merit_format: of the merit that is said at the end.
 
     Raises:
@@ -51,8 +53,7 @@ def train_network(
         if init != "scratch":
             start: BundleCard = read_card(Path(init), type(card), *relatives)
             network = read_networks(Path(init), start)[part].requires_grad_(True)
-            kept = {part: getattr(start, part), "window_hu": start.window_hu}
-            card = card.model_copy(update=kept)
+            card, network = (begin or begin_as_it_is)(card, start, network)
         opened = open_run(run, card.window, group, say, progress)
         task = task_for(card, opened)
         path = run.work / f"{task.name}.pt"
@@ -66,3 +67,10 @@ def train_network(
         write_bundle(run.out, card.model_copy(update=update), {part: half_precision(network)})
         said = merit_format.format(merit)
         say(f"{run.out}: written, {said} on the held-out slices; {run.work} can be deleted")
+
+
+def begin_as_it_is(card: Card, start: BundleCard, network: nn.Module) -> tuple[Card, nn.Module]:
+    """The network of `start` itself, with its settings and window."""
+    (part,) = card.networks
+    kept = {part: getattr(start, part), "window_hu": start.window_hu}
+    return card.model_copy(update=kept), network

@@ -7,15 +7,43 @@ from torch import nn
 
 from fine_tune.loop import generator_of_step
 from fine_tune.noise_prediction import prediction_error, prediction_merit, stratified_times
+from fine_tune.one_network import begin_as_it_is
 from fine_tune.pictures import side_by_side
 from fine_tune.source import SliceSource
-from resample_ct.prior.pixel import PixelPrior
+from resample_ct.prior.card import BundleCard, LatentPriorCard
+from resample_ct.prior.pixel import PixelPrior, PixelUNetSettings
+from resample_ct.prior.pixel_bundle import PixelPriorCard
 from resample_ct.prior.schedule import NoiseSchedule
 from resample_ct.reconstruct.sampling import unconditional_samples
 from resample_ct.slices import IMAGE_SIZE
 from resample_ct.units import Window, to_network
 
 _SAMPLE_STEPS = 25
+# Of DiffusionModelUNet: what a latent's channels go in by and come out by.
+_OUTER_LAYERS = ("conv_in.", "out.2.")
+
+
+def begin_pixel_prior(
+    card: PixelPriorCard, start: BundleCard, network: nn.Module
+) -> tuple[PixelPriorCard, nn.Module]:
+    """A pixel prior's network as it is, or a latent prior's within a new first and last layer.
+
+    On a latent of f = 4 and on 4 x 4 pixel blocks the UNet sees the same anatomy at the same places.
+    """
+    if not isinstance(start, LatentPriorCard):
+        return begin_as_it_is(card, start, network)
+    unet = start.unet
+    settings = PixelUNetSettings(
+        channels=unet.channels,
+        num_res_blocks=unet.num_res_blocks,
+        attention_levels=unet.attention_levels,
+        head_channels=unet.head_channels,
+        norm_groups=unet.norm_groups,
+    )
+    pixel_network = settings.build()
+    inner = {k: v for k, v in network.state_dict().items() if not k.startswith(_OUTER_LAYERS)}
+    pixel_network.unet.load_state_dict(inner, strict=False)
+    return card.model_copy(update={"unet": settings, "window_hu": start.window_hu}), pixel_network
 
 
 class PixelTask:

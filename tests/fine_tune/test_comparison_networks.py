@@ -10,11 +10,13 @@ from laws import shepp_like, smooth_phantom
 from torch import nn
 
 from fine_tune.denoiser import DenoiserTask
-from fine_tune.pixel import PixelTask
+from fine_tune.pixel import PixelTask, begin_pixel_prior
 from fine_tune.source import SliceSource
 from resample_ct.cli import main
-from resample_ct.prior.bundle import read_card
+from resample_ct.prior.bundle import DEFAULT_BUNDLE, read_card
+from resample_ct.prior.card import LatentPriorCard
 from resample_ct.prior.denoiser_bundle import DnCNNCard, UNetDenoiserCard, read_denoiser
+from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
 from resample_ct.prior.pixel_bundle import PixelPriorCard, read_pixel_prior
 from resample_ct.prior.schedule import NoiseSchedule
 
@@ -120,6 +122,33 @@ def test_pixel_prior_is_trained_and_trained_further(two_patients, tmp_path):
     fine_tune("pixel", two_patients, tmp_path / "two", "--init", tmp_path / "one")
     card = read_card(tmp_path / "two", PixelPriorCard)
     assert card.training["init"] == str(tmp_path / "one") and card.training["patients"] == ["A"]
+    fine_tune("pixel", two_patients, tmp_path / "three", "--init", DEFAULT_BUNDLE)
+    assert read_card(tmp_path / "three", PixelPriorCard).training["init"] == str(DEFAULT_BUNDLE)
+
+
+def test_pixel_prior_begins_at_a_latent_priors_inner_layers():
+    latent = LatentPriorCard(
+        name="latent",
+        description="",
+        authors="",
+        data_source="",
+        licence="",
+        autoencoder=AutoencoderSettings(),
+        unet=UNetSettings(channels=(32, 64), attention_levels=(False, True)),
+        latent_scale=1.0,
+        window_hu=(-900.0, 1500.0),
+    )
+    network = latent.unet.build()
+    nn.init.normal_(network.out[2].conv.weight)
+    empty = PixelPriorCard(name="p", description="", authors="", data_source="", licence="")
+    card, begun = begin_pixel_prior(empty, latent, network)
+    assert card.unet.channels == (32, 64) and card.window_hu == (-900.0, 1500.0)
+    ours, theirs = begun.unet.state_dict(), network.state_dict()
+    other = {name for name in ours if ours[name].shape != theirs[name].shape}
+    assert other == {"conv_in.conv.weight", "out.2.conv.weight", "out.2.conv.bias"}
+    inner = [name for name in ours if not name.startswith(("conv_in", "out.2"))]
+    assert len(inner) > 50 and all(torch.equal(ours[name], theirs[name]) for name in inner)
+    assert not begun(torch.randn(1, 1, 32, 32), torch.tensor([500])).any()  # the last layer is new
 
 
 @pytest.mark.slow
