@@ -44,12 +44,17 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("balanced", ()),
     ("balanced", ("start_estimate=tv",)),
     ("balanced", ("samples=1",)),
+    ("balanced", ("samples=2",)),
     ("balanced", ("samples=4",)),
+    ("balanced", ("start_rounds=6",)),
+    ("balanced", ("start_rounds=10",)),
+    ("balanced", ("start_flips=no",)),
+    ("balanced", ("keep_detail=no",)),
     ("balanced", ("start=100", "rounds=2", "samples=2")),
     ("balanced", ("start=50",)),
     ("balanced", ("start=100",)),
     ("balanced", ("start=250",)),
-    ("balanced", ("steps=2",)),
+    ("balanced", ("steps=1",)),
     ("balanced", ("steps=8",)),
     ("balanced", ("gamma=1",)),
     ("balanced", ("gamma=40",)),
@@ -91,7 +96,8 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("fast", ()),
     ("fast", ("start_estimate=tv",)),
-    ("fast", ("steps=2",)),
+    ("fast", ("steps=4",)),
+    ("fast", ("start=50",)),
     ("fast", ("start=150",)),
 )
 
@@ -145,8 +151,9 @@ def main(
             began = time.perf_counter()
             show(name, method(measurement, method_generators(0, indices)), began)
     for preset, changes in ROWS:
-        shortened = ("shortened",) if set(_SHORT) <= set(changes) else ()
-        name = " ".join((preset, *shortened, *(c for c in changes if c not in _SHORT)))
+        shortened = changes[: len(_SHORT)] == _SHORT
+        named = ("shortened", *changes[len(_SHORT) :]) if shortened else changes
+        name = " ".join((preset, *named))
         if not re.search(rows, name):
             continue
         settings = settings_from(preset, changes)

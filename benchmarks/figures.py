@@ -56,8 +56,8 @@ def main(study: Path, slices: str | None, presets: str, noise: str, angles: int)
         )
     for name, m in means.items():
         if name.startswith("resample"):
-            over = {base: m["psnr"] - means[base]["psnr"] for base in ("fbp", "tv")}
-            print(f"\n{name}: {over['fbp']:+.2f} dB over FBP, {over['tv']:+.2f} dB over TV")
+            over = {base: m["psnr"] - means[base]["psnr"] for base in ("fbp", "tv", "fbp-unet")}
+            print("\n" + name + ": " + ", ".join(f"{gain:+.2f} dB over {b}" for b, gain in over.items()))
 
 
 if __name__ == "__main__":

@@ -45,9 +45,11 @@ def load_checkpoint(path: Path, settings: dict[str, Any]) -> dict[str, Any] | No
             f"{path}: cannot be read ({type(error).__name__}), expected a training checkpoint; "
             "delete it to start again"
         ) from error
-    if found != settings:
+    differing = [key for key in {**found, **settings} if found.get(key) != settings.get(key)]
+    if differing:
+        was, wanted = ({key: values.get(key) for key in differing} for values in (found, settings))
         raise ResampleCTError(
-            f"{path}: written with {found}, expected {settings}; use the same options or another output "
-            "folder"
+            f"{path}: written with {was}, expected {wanted}; use the same options, weights and data, or "
+            "another output folder"
         )
     return state

@@ -101,7 +101,9 @@ def _run(options: dict[str, Any]) -> Run:
     """The options that every training shares, as a `Run`."""
     from fine_tune.loop import LoopSettings
     from fine_tune.run import Run
+    from resample_ct.device import check_device
 
+    check_device(options["device"])
     hold_out = options["hold_out"]
     return Run(
         data=options["data"],

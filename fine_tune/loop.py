@@ -7,7 +7,7 @@ import copy
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import nn
@@ -116,6 +116,7 @@ def train(
     task: Task,
     network: nn.Module,
     settings: LoopSettings,
+    origin: dict[str, Any],
     checkpoint: Path,
     observer: Observer,
     processes: Processes,
@@ -126,6 +127,8 @@ def train(
         task: batches and loss.
         network: to train in place; continues from `checkpoint` when that file exists.
         settings: a checkpoint written under others is refused.
+        origin: what else makes the run what it is, as JSON values: its data, its first weights, its task;
+            a checkpoint of another is refused.
         checkpoint: file that is replaced whole every `checkpoint_every` steps.
         observer: told of steps, validations and pictures.
         processes: that share the work.
@@ -137,11 +140,13 @@ def train(
     trained = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=1e-4)
     progress = _Progress(start_average(network))
-    state = load_checkpoint(checkpoint, asdict(settings))
+    identity = {**asdict(settings), **origin}
+    state = load_checkpoint(checkpoint, identity)
     if state is not None:
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         progress = _Progress(**state["progress"])
+    del state  # of a large model, gigabytes
     computing = processes.wrap(_Loss(task, network))
     observer.begin(task.name, progress.step, settings.steps)
     while progress.step < settings.steps and not _patience_is_over(progress, settings):
@@ -156,7 +161,7 @@ def train(
             _validate(task, network, progress, observer, processes)
         if last or progress.step % settings.checkpoint_every == 0:
             state = {
-                "settings": asdict(settings),
+                "settings": identity,
                 "network": network.state_dict(),
                 "optimiser": optimiser.state_dict(),
                 "progress": vars(progress),

@@ -50,14 +50,15 @@ def train_network(
     with processes(run.device) as group:
         torch.manual_seed(run.loop.seed)
         network: nn.Module = card.networks[part].build()
+        start: BundleCard | None = None
         if init != "scratch":
-            start: BundleCard = read_card(Path(init), type(card), *relatives)
+            start = read_card(Path(init), type(card), *relatives, option="init")
             network = read_networks(Path(init), start)[part].requires_grad_(True)
             card, network = (begin or begin_as_it_is)(card, start, network)
         opened = open_run(run, card.window, group, say, progress)
         task = task_for(card, opened)
-        path = run.work / f"{task.name}.pt"
-        network.load_state_dict(train(task, network, run.loop, path, opened.observer, group))
+        path, origin = run.work / f"{task.name}.pt", opened.origin(card, start)
+        network.load_state_dict(train(task, network, run.loop, origin, path, opened.observer, group))
         if not group.leads:
             return
         with torch.no_grad():

@@ -54,7 +54,7 @@ def latent_scale(prior: LatentPrior, source: SliceSource, seed: int) -> float:
     latents = []
     with torch.no_grad():
         for step in range(_SCALE_SLICES // 4):
-            slices = source.draw(4, IMAGE_SIZE, generator_of_step(seed, -1 - step))
+            slices = source.draw(4, IMAGE_SIZE, generator_of_step(seed, -1 - step)).to(prior.device)
             latents.append(replace(prior, scale=1.0).encode(slices).cpu())
     return float(torch.cat(latents).std())
 
@@ -77,11 +77,11 @@ def train_prior(training: PriorTraining, say: Callable[[str], None], progress: U
         if training.part != "unet":
             channels = card.autoencoder.image_channels, card.unet.latent_channels
             encoding = AutoencoderTask(opened.source, opened.held_out, *channels)
-            merits["autoencoder"] = _fit(training, encoding, prior.autoencoder, opened, group)
+            merits["autoencoder"] = _fit(training, encoding, prior.autoencoder, card, opened, group)
             prior = replace(prior, scale=latent_scale(prior, opened.source, run.loop.seed))
         if training.part != "autoencoder":
             denoising = UNetTask(opened.source, opened.held_out, prior)
-            merits["unet"] = _fit(training, denoising, prior.unet, opened, group)
+            merits["unet"] = _fit(training, denoising, prior.unet, card, opened, group)
         if group.leads:
             for name, merit in merits.items():
                 say(f"{name}: {merit:.4g} on the held-out slices")
@@ -123,7 +123,12 @@ def _card_of(
 
 
 def _fit(
-    training: PriorTraining, task: Task, network: nn.Module, opened: Opened, group: Processes
+    training: PriorTraining,
+    task: Task,
+    network: nn.Module,
+    start: LatentPriorCard,
+    opened: Opened,
+    group: Processes,
 ) -> float:
     """Train one network in place; returns its merit on the held-out slices."""
     network.requires_grad_(True)
@@ -132,7 +137,12 @@ def _fit(
     if training.recompute:
         recompute_activations(network)
     path = training.run.work / f"{task.name}.pt"
-    network.load_state_dict(train(task, network, training.run.loop, path, opened.observer, group))
+    origin = opened.origin(start, start) | {
+        "part": training.part,
+        "low_rank": training.low_rank,
+        "prediction": training.prediction or start.prediction,
+    }
+    network.load_state_dict(train(task, network, training.run.loop, origin, path, opened.observer, group))
     merge_low_rank(network)
     network.eval().requires_grad_(False)
     with torch.no_grad():

@@ -16,6 +16,7 @@ import torch.distributed as distributed
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from resample_ct.device import to_device
 from resample_ct.errors import OptionError
 
 
@@ -46,11 +47,14 @@ class Processes:
             )
         size = batch // pieces
         starts = [(self.rank * accumulate + part) * size for part in range(accumulate)]
-        return [tuple(t[s : s + size].to(self.device) for t in tensors) for s in starts]
+        return [tuple(to_device(t[s : s + size], self.device) for t in tensors) for s in starts]
 
     def wrap(self, module: nn.Module) -> nn.Module:
         """The module, its gradients averaged over all processes."""
-        return DistributedDataParallel(module) if self.count > 1 else module
+        if self.count == 1:
+            return module
+        # MONAI's AutoencoderKL has a layer for its variance, which no loss here asks for.
+        return DistributedDataParallel(module, find_unused_parameters=True)
 
     def mean(self, value: float) -> float:
         """The mean of a figure over all processes."""
@@ -77,6 +81,8 @@ def processes(device: str) -> Iterator[Processes]:
         yield Processes(0, 1, torch.device(device))
         return
     local = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if device == "cuda" else device
+    if device == "cuda":
+        torch.cuda.set_device(local)
     distributed.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
         yield Processes(distributed.get_rank(), distributed.get_world_size(), torch.device(local))

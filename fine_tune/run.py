@@ -15,11 +15,17 @@ from fine_tune.processes import Processes
 from fine_tune.source import SliceSource
 from fine_tune.training_data import Split, prepare, weights
 from resample_ct.errors import OptionError
+from resample_ct.prior.card import BundleCard
 from resample_ct.progress import Update, silent
 from resample_ct.units import Window
 
 # Enough to judge by, few enough to do so often.
 _JUDGED = 16
+# Statements, and what is known only in the end; the rest of a card says what is trained.
+_OF_A_FINISHED_BUNDLE = {
+    *("name", "version", "description", "authors", "data_source", "licence"),
+    *("training", "spacing_mm", "sha256", "latent_scale"),
+}
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,23 @@ class Opened:
     spacing_mm: tuple[float, float]
     split: Split
     observer: Observer
+
+    def origin(self, card: BundleCard, start: BundleCard | None) -> dict[str, Any]:
+        """What a checkpoint must agree on beside its loop: the data, the first weights and the task.
+
+        Args:
+            card: of the bundle that is to be written, whose figures are those of the task.
+            start: whose weights the training starts from; None is new weights.
+        """
+        figures = card.model_dump(mode="json", exclude=_OF_A_FINISHED_BUNDLE)
+        return {
+            "patients": list(self.split.train.patients),
+            "held_out": list(self.split.validation.patients),
+            "slices": len(self.split.train),
+            "anatomy": self.source.anatomy,
+            "starts_from": None if start is None else start.sha256,
+            **figures,
+        }
 
     def record(self, run: Run) -> dict[str, Any]:
         """What a bundle says of its training."""

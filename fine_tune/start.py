@@ -31,15 +31,17 @@ def starting_prior(init: str, work: Path, device: str) -> tuple[LatentPriorCard,
         return _new_prior(device)
     path = DEFAULT_BUNDLE if init == "shipped" else Path(init)
     if path.is_file():
-        converted = work / "converted"
+        # Named after the file, and of this very file: another --init finds nothing here.
+        converted = work / f"converted-{path.stat().st_size}-{path.stat().st_mtime_ns}" / path.stem
         if not converted.exists():
+            converted.parent.mkdir(parents=True, exist_ok=True)
             convert_checkpoint(path, converted)
         path = converted
     if not path.is_dir():
         raise OptionError(
             f"--init {init}: no such file or folder, expected shipped, scratch, a bundle or a .ckpt file"
         )
-    return read_card(path, LatentPriorCard), read_bundle(path, device)
+    return read_card(path, LatentPriorCard, option="init"), read_bundle(path, device)
 
 
 def _new_prior(device: str) -> tuple[LatentPriorCard, LatentPrior]:

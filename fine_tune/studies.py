@@ -20,6 +20,7 @@ from resample_ct.errors import StudyError
 from resample_ct.io.derivation import MANUFACTURER
 from resample_ct.io.dicom_checks import ENHANCED_CT, whole_number
 from resample_ct.io.nifti import is_nifti
+from resample_ct.io.sources import files_below
 from resample_ct.io.study import Study, read_study
 
 # Below this there is no anatomy to learn from: thumbnails, test images.
@@ -262,8 +263,8 @@ def find_series(roots: Sequence[Path]) -> tuple[tuple[Series, ...], tuple[str, .
         if not root.is_dir():
             raise StudyError(f"--data {root}: no such folder, expected a folder of CT studies")
         folders: dict[Path, list[Path]] = {}
-        for path in sorted(root.rglob("*")):
-            if path.is_file() and path.resolve() not in seen:
+        for path in files_below(root):
+            if path.resolve() not in seen:
                 seen.add(path.resolve())
                 folders.setdefault(path.parent, []).append(path)
         for folder, files in folders.items():

@@ -41,7 +41,9 @@ class UNetTask:
 
     def _encode(self, slices: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return torch.cat([self._prior.encode(part) for part in slices.split(4)])
+            return torch.cat(
+                [self._prior.encode(part.to(self._prior.device)) for part in slices.split(4)]
+            )
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
         """Slices, times and noise."""

@@ -13,12 +13,10 @@ import click
 @click.option("--raw", is_flag=True, help="The UNet as last trained, not its running average.")
 @click.option(
     "--head-channels",
-    default=32,
-    show_default=True,
     type=click.IntRange(1),
-    help="num_head_channels of the UNet, which no checkpoint tells.",
+    help="num_head_channels of the UNet, which no checkpoint tells.  [default: the released models']",
 )
-def convert(checkpoint: Path, out: Path, raw: bool, head_channels: int) -> None:
+def convert(checkpoint: Path, out: Path, raw: bool, head_channels: int | None) -> None:
     """Turn the CompVis LDM-VQ4 CHECKPOINT (FFHQ, CelebA-HQ, LSUN) into a bundle."""
     from resample_ct.prior.convert import convert_checkpoint
 

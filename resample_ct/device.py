@@ -1,4 +1,4 @@
-"""Whether torch can use the device that was asked for."""
+"""The device that was asked for: whether torch can use it, and the way there."""
 
 from __future__ import annotations
 
@@ -15,3 +15,10 @@ def check_device(device: str) -> None:
         raise OptionError(
             f"--device {device}: not usable on this machine, expected cpu, or cuda with a GPU"
         ) from None
+
+
+def to_device(tensor: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+    """The tensor on `device`; to a GPU from pinned memory, while the CPU goes on."""
+    if torch.device(device).type == "cuda" and not tensor.is_cuda:
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)

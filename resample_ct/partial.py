@@ -20,11 +20,11 @@ def open_partial(out: Path, record: dict[str, Any], resume: bool) -> Path:
 
     Args:
         out: where the result will be.
-        record: the command's options as JSON values, kept as `job.json`.
+        record: the command's options, and its weights' hashes, as JSON values; kept as `job.json`.
         resume: continue what is there.
 
     Raises:
-        OptionError: leftovers without `resume`, or of other options.
+        OptionError: leftovers without `resume`, or of other options or weights.
     """
     partial = out.with_name(out.name + ".partial")
     path = partial / "job.json"
@@ -35,7 +35,7 @@ def open_partial(out: Path, record: dict[str, Any], resume: bool) -> Path:
             )
         if not path.exists() or json.loads(path.read_text()) != record:
             raise OptionError(
-                f"--resume {path}: was written with other options, expected this command's; "
+                f"--resume {path}: was written with other options or weights, expected this command's; "
                 "repeat the first command with --resume, or delete the folder"
             )
         return partial

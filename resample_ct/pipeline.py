@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from resample_ct.cluster import finish_batches
+from resample_ct.device import to_device
 from resample_ct.job import Job
 from resample_ct.measure import method_generators
 from resample_ct.metrics import SliceMetrics, compare
@@ -55,7 +56,7 @@ def reconstruct(
     methods = build_methods(job.methods, models.options(job))
     problem = pose(job, models.window)
     problem = problem.with_notes(models.notes_on(problem.geometry.image_size, problem.grid.spacing_mm[0]))
-    partial = open_partial(job.out, job.record(), resume)
+    partial = open_partial(job.out, job.record() | {"weights": models.record()}, resume)
     files = BatchFiles(partial / "batches", len(problem.indices), job.batch)
     if cluster is not None:
         finish_batches(cluster, job, problem, models, files, reconstruct_batch, progress)
@@ -109,7 +110,7 @@ def reconstruct_batch(
     """
     measurement = Measurement(
         make_projector(problem.geometry, job.device),
-        batch.sinogram.to(job.device),
+        to_device(batch.sinogram, job.device),
         batch.noise_variance.to(job.device),
     )
     began = time.perf_counter()

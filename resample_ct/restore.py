@@ -101,7 +101,8 @@ def restore(job: RestoreJob, progress: Update = silent) -> list[dict[str, Any]]:
     images = _read(job, bundle)
     prior: DiffusionPrior = bundle if images.truth.shape[1] == 1 else ColourPrior(bundle)
     operator = TASKS[job.task](images.truth.shape[-1], images.truth.shape[1], job.seed, job.device)
-    method = ReSample(prior, _settings_for(operator, job.settings))
+    job = replace(job, settings=_settings_for(operator, job.settings))
+    method = ReSample(prior, job.settings)
     restored, degraded, records = [], [], []
     for place, index in enumerate(images.indices):
         progress(place, len(images.indices), job.task)
@@ -122,13 +123,21 @@ def restore(job: RestoreJob, progress: Update = silent) -> list[dict[str, Any]]:
 
 
 def _settings_for(operator: Operator, settings: ReSampleSettings) -> ReSampleSettings:
-    """A nonlinear operator takes gradient descent in every pixel optimisation, as in the paper."""
-    if isinstance(operator, LinearOperator):
-        return settings
-    changed = replace(settings, pixel_rule="gradient", pixel_weight=_GRADIENT_RATE)
-    if settings.final_rule is not None:
-        changed = replace(changed, final_rule="gradient", final_weight=_GRADIENT_RATE)
-    return changed
+    """A nonlinear operator takes gradient descent in every pixel optimisation, as in the paper.
+
+    Raises OptionError for a start from what only sinograms, or only linear operators, have.
+    """
+    linear = isinstance(operator, LinearOperator)
+    if settings.start is not None and (settings.start_estimate != "tv" or not linear):
+        raise OptionError(
+            f"--set start={settings.start}: starts from {settings.start_estimate}, expected tv and a "
+            "linear task; leave it out, which starts from pure noise"
+        )
+    if not linear and settings.pixel_rule != "gradient":
+        settings = replace(settings, pixel_rule="gradient", pixel_weight=_GRADIENT_RATE)
+    if not linear and settings.final_rule not in (None, "gradient"):
+        settings = replace(settings, final_rule="gradient", final_weight=_GRADIENT_RATE)
+    return settings
 
 
 def _read(job: RestoreJob, prior: LatentPrior) -> _Images:

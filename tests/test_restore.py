@@ -179,6 +179,29 @@ def test_damaged_image_is_refused(job, tmp_path):
     assert "broken.png" in str(refusal(job, source=path))
 
 
+@pytest.mark.parametrize(
+    ("task", "start"),
+    [("inpainting", {"start_estimate": "cascade"}), ("nonlinear-deblur", {})],
+)
+def test_start_that_the_task_cannot_have_is_refused(job, task, start):
+    settings = replace(QUICK, start=50, **start)
+    with pytest.raises(
+        OptionError, match=r"--set start=50: starts from .*, expected tv and a linear task"
+    ):
+        restore(replace(job, task=task, settings=settings))
+
+
+@pytest.mark.parametrize(
+    ("asked", "used"),
+    [({}, ("gradient", 0.01)), ({"pixel_rule": "gradient", "pixel_weight": 0.05}, ("gradient", 0.05))],
+)
+def test_record_says_the_settings_that_a_nonlinear_task_used(job, asked, used):
+    restore(replace(job, task="nonlinear-deblur", settings=replace(QUICK, **asked)))
+    recorded = json.loads((job.out / "run.json").read_text())["job"]["settings"]
+    assert (recorded["pixel_rule"], recorded["pixel_weight"]) == used
+    assert recorded["final_rule"] == "gradient"
+
+
 def test_existing_output_is_refused_and_kept(job):
     job.out.mkdir()
     with pytest.raises(OptionError, match="exists"):

@@ -58,7 +58,7 @@ def compare(comparison: Comparison, resume: bool, progress: Update = silent) -> 
         (condition, _with_notes(pose(condition.job, models.window), models))
         for condition in comparison.conditions()
     ]
-    partial = open_partial(common.out, comparison.record(), resume)
+    partial = open_partial(common.out, comparison.record() | {"weights": models.record()}, resume)
     passes = 2 if comparison.lesions else 1
     steps = _Steps(progress, sum(len(p.indices) for _, p in posed) * len(methods) * passes)
     finished = [
@@ -189,13 +189,14 @@ def _cautions(condition: Condition, problem: Problem, models: Models) -> list[st
         return []
     job = condition.job
     methods = set(job.methods)
-    starts_from_tv = job.settings.start_estimate == "fbp-unet"
     said = {
         "fbp-unet": "FBP-UNet runs outside of that",
         "cascade": "so does the cascade behind it",
-        "resample": "ReSample starts from "
-        + ("TV instead" if starts_from_tv else "the cascade all the same"),
     }
+    if job.settings.start is not None and job.settings.start_estimate == "cascade":
+        said["resample"] = "ReSample starts from the cascade all the same"
+    if job.settings.start is not None and job.settings.start_estimate == "fbp-unet":
+        said["resample"] = "ReSample starts from TV instead"
     told = "; ".join(text for name, text in said.items() if name in methods)
     return [
         f"{condition.job.n_angles} views, noise {condition.job.noise}: FBP-UNet was trained for "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -65,6 +66,20 @@ def _members(path: Path) -> list[SourceFile]:
     return [SourceFile(path, name) for name in sorted(names)]
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Every file below a folder, sorted; linked folders are followed, each folder once."""
+    files: list[Path] = []
+    seen: set[Path] = set()
+    for name, folders, names in os.walk(folder, followlinks=True):
+        here = Path(name)
+        if here.resolve() in seen:
+            folders.clear()
+            continue
+        seen.add(here.resolve())
+        files += [path for path in (here / n for n in names) if path.is_file()]
+    return sorted(files)
+
+
 def list_files(source: Path | Sequence[Path]) -> list[SourceFile]:
     """Every file of a folder (below it too), a zip, a single file or a list of these.
 
@@ -73,7 +88,7 @@ def list_files(source: Path | Sequence[Path]) -> list[SourceFile]:
     if not isinstance(source, Path):
         return [file for path in source for file in list_files(path)]
     if source.is_dir():
-        return [SourceFile(p) for p in sorted(source.rglob("*")) if p.is_file()]
+        return [SourceFile(p) for p in files_below(source)]
     if not source.exists():
         raise StudyError(f"{source}: not found, expected a folder, a file or a zip of a CT study")
     if zipfile.is_zipfile(source) or source.suffix.lower() == ".zip":

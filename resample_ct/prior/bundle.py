@@ -82,8 +82,10 @@ def write_bundle(folder: Path, card: BundleCard, weights: Mapping[str, State]) -
     partial.rename(folder)
 
 
-def read_card(folder: Path, *kinds: type[Card]) -> Card:
+def read_card(folder: Path, *kinds: type[Card], option: str | None = None) -> Card:
     """What a bundle of one of some kinds says of itself, checked; its weights are not read.
+
+    `option` is what named the folder, where it is not the kind's own.
 
     Raises PriorError for a folder that is no bundle, one of another kind or format, or damaged metadata.
     """
@@ -93,8 +95,8 @@ def read_card(folder: Path, *kinds: type[Card]) -> Card:
         section = content[SECTION] if isinstance(content, dict) and SECTION in content else None
     except OSError:
         raise PriorError(
-            f"--{kinds[0].option()} {folder}: no configs/metadata.json, expected a bundle written by "
-            "`resample-ct fine-tune` or `convert`; name such a folder"
+            f"--{option or kinds[0].option()} {folder}: no configs/metadata.json, expected a bundle "
+            "written by `resample-ct fine-tune` or `convert`; name such a folder"
         ) from None
     except ValueError as error:
         raise _damaged(path, str(error)) from None

@@ -169,6 +169,7 @@ class LatentPriorCard(BundleCard):
                 "beta_start": self.schedule.beta_start,
                 "beta_end": self.schedule.beta_end,
                 "clip_sample": False,
+                "prediction_type": "v_prediction" if self.prediction == "velocity" else "epsilon",
             },
             "sampling_steps": 50,
             "set_timesteps": "$@scheduler.set_timesteps(@sampling_steps)",

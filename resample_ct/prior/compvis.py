@@ -58,13 +58,14 @@ class Converted:
 
 
 def convert_state_dict(
-    state: Mapping[str, torch.Tensor], head_channels: int = 32, raw: bool = False
+    state: Mapping[str, torch.Tensor], head_channels: int | None = None, raw: bool = False
 ) -> Converted:
     """Move a checkpoint's tensors to our names.
 
     Args:
         state: the checkpoint's state_dict.
-        head_channels: of the UNet's attention heads (`num_head_channels`); no shape tells it.
+        head_channels: of the UNet's attention heads (`num_head_channels`); no shape tells it, see
+            `unet_settings`.
         raw: take the UNet as it was last trained, as the ReSample authors' code does, instead of
             its running average, which CompVis sample with.
 

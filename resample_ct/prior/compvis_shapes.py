@@ -18,6 +18,9 @@ UNET = "model.diffusion_model."
 FIRST_STAGE = "first_stage_model."
 # GroupNorm32 and Normalize have it fixed.
 NORM_GROUPS = 32
+# num_head_channels by the width of the first level: the released models', and the small one of the same
+# layout that a conversion is tried with.
+KNOWN_HEAD_CHANNELS = {224: 32, 32: 16}
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -49,8 +52,10 @@ def _width(state: Tensors, block: str) -> int:
     return sizes[0]
 
 
-def unet_settings(state: Tensors, head_channels: int) -> UNetSettings:
+def unet_settings(state: Tensors, head_channels: int | None) -> UNetSettings:
     """Width, depth and attention of the noise predictor.
+
+    Without `head_channels` they are those of the known model that is as wide at its first level.
 
     One missing tensor does not change what is read, so that the caller can name it.
 
@@ -74,6 +79,7 @@ def unet_settings(state: Tensors, head_channels: int) -> UNetSettings:
             "levels of one width each, with a convolution that halves the size after each but the last",
         )
     channels = tuple(level[0] for level in widths)
+    head_channels = head_channels or _known_head_channels(channels[0])
     for width, has in zip(channels, attention, strict=True):
         if has and width % head_channels:
             raise PriorError(
@@ -88,6 +94,16 @@ def unet_settings(state: Tensors, head_channels: int) -> UNetSettings:
         head_channels=head_channels,
         norm_groups=NORM_GROUPS,
     )
+
+
+def _known_head_channels(first_width: int) -> int:
+    if first_width not in KNOWN_HEAD_CHANNELS:
+        raise PriorError(
+            f"--head-channels: not given, and the UNet's first level has {first_width} channels, "
+            f"expected {' or '.join(map(str, KNOWN_HEAD_CHANNELS))} as in the models known here; give "
+            "the num_head_channels of the model's configuration to `resample-ct convert`"
+        )
+    return KNOWN_HEAD_CHANNELS[first_width]
 
 
 def _refuse_conditional(state: Tensors) -> None:

@@ -10,12 +10,9 @@ from resample_ct.prior.card import LatentPriorCard
 from resample_ct.prior.checkpoint import load_state_dict
 from resample_ct.prior.compvis import convert_state_dict
 
-# The released models' num_head_channels.
-HEAD_CHANNELS = 32
-
 
 def convert_checkpoint(
-    path: Path, out: Path, raw: bool = False, head_channels: int = HEAD_CHANNELS
+    path: Path, out: Path, raw: bool = False, head_channels: int | None = None
 ) -> LatentPriorCard:
     """Write the bundle of an LDM-VQ4 checkpoint; values keep the checkpoint's precision.
 
@@ -23,7 +20,7 @@ def convert_checkpoint(
         path: a .ckpt file with the layout released for FFHQ, CelebA-HQ and LSUN.
         out: new folder.
         raw: the UNet as last trained instead of its running average.
-        head_channels: of the UNet's attention, which the file does not tell.
+        head_channels: of the UNet's attention, which the file does not tell; None is a known model's.
 
     Raises:
         PriorError: names the file, and the key, class or shape in it that is in the way.

@@ -56,6 +56,11 @@ class LatentPrior:
     precision: Precision = "float32"
     prediction: Prediction = "noise"
 
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next(self.autoencoder.parameters()).device
+
     def encode(self, image: torch.Tensor) -> torch.Tensor:
         """E(x): image in [0, 1] to scaled latent, not quantised."""
         channels = to_network(image).expand(-1, self.image_channels, -1, -1)

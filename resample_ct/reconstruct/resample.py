@@ -46,6 +46,10 @@ class ReSample:
     settings: ReSampleSettings
     estimate: Reconstructor = field(default_factory=TV)
 
+    def __post_init__(self) -> None:
+        """Refuse times that the prior's schedule has not, before anything runs."""
+        self.prior.schedule.timesteps(self.settings.steps, self.settings.start)
+
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
         return self.with_samples(measurement, generators)[0]

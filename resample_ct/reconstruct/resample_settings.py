@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -89,8 +90,12 @@ class ReSampleSettings:
         for name in ("steps", "skip", "rounds", "samples", "start_rounds"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name}: found {getattr(self, name)}, expected 1 or more")
-        if self.look_ahead < 0:
-            raise OptionError(f"look_ahead: found {self.look_ahead}, expected 0 or more")
+        for name, value in asdict(self).items():
+            # Booleans and None pass; a NaN compares false.
+            if isinstance(value, int | float) and not 0 <= value < math.inf:
+                raise OptionError(f"{name}: found {value}, expected 0 or more")
+        if self.latent_rate == 0:
+            raise OptionError("latent_rate: found 0, expected more")
         if self.rounds > 1 and self.start is None:
             raise OptionError(f"rounds: found {self.rounds} from pure noise, expected 1, or a `start`")
         if self.latent_below > self.pixel_below:
@@ -129,9 +134,9 @@ PRESETS = {
     # late steps, the measurement's say in every one and the last word.
     "balanced": ReSampleSettings(
         steps=2,
-        start=50,
+        start=30,
         start_estimate="cascade",
-        start_rounds=6,
+        start_rounds=8,
         start_flips=True,
         keep_detail=True,
         samples=3,
@@ -148,7 +153,7 @@ PRESETS = {
     ),
     "fast": ReSampleSettings(
         steps=2,
-        start=50,
+        start=30,
         start_estimate="cascade",
         start_rounds=4,
         keep_detail=True,

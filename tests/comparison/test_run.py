@@ -17,6 +17,7 @@ from resample_ct.errors import OptionError, PriorError
 from resample_ct.io.study import read_study
 from resample_ct.job import Job
 from resample_ct.measure import simulate
+from resample_ct.models import Models
 from resample_ct.outputs import BatchFiles
 from resample_ct.physics.sinogram_file import write_sinogram
 from resample_ct.prior import pixel_bundle as on_disk
@@ -117,12 +118,15 @@ def test_weights_and_seed_are_named(comparison, tiny_bundle):
 
 @pytest.mark.slow
 def test_network_on_views_that_it_was_not_trained_for_runs_with_a_caution(comparison):
-    common = replace(comparison.common, methods=("fbp-unet",), slices="12")
+    # ReSample from pure noise has nothing of FBP-UNet.
+    common = replace(comparison.common, methods=("fbp-unet", "resample"), settings=QUICK, slices="12")
     notes = run.compare(replace(comparison, common=common, angles=(25, 10)), resume=False)
     found = results(comparison)
-    assert [row["condition"][-7:] for row in found["summary"]] == ["views25", "views10"]
-    (note,) = notes
+    conditions = [row["condition"][-7:] for row in found["summary"] if row["method"] == "fbp-unet"]
+    assert conditions == ["views25", "views10"]
+    (note,) = [note for note in notes if "FBP-UNet" in note]
     assert note.startswith("study1-noise1-views10: 10 views") and "trained for 25 views" in note
+    assert note.endswith("; FBP-UNet runs outside of that")
     assert note.partition(": ")[2] in (common.out / "report.html").read_text()
 
 
@@ -167,6 +171,10 @@ def test_resumed_run_gives_the_same_figures(comparison, monkeypatch):
         run.compare(comparison, resume=False)
     with pytest.raises(OptionError, match="other options"):
         run.compare(replace(comparison, lesions=False), resume=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(Models, "record", lambda self: {"prior": {"name": "x", "sha256": "trained again"}})
+        with pytest.raises(OptionError, match="other options or weights"):
+            run.compare(comparison, resume=True)
     run.compare(comparison, resume=True)
     assert without_times(results(comparison)) == without_times(results(whole))
 

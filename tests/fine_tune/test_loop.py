@@ -13,13 +13,14 @@ from torch import nn
 from fine_tune.loop import LoopSettings, generator_of_step, train
 from resample_ct.errors import OptionError, ResampleCTError
 
+ORIGIN = {"patients": ["A"], "starts_from": None}
 SETTINGS = LoopSettings(steps=12, learning_rate=1e-2, batch=16, warmup=3, checkpoint_every=5)
 
 
 @pytest.fixture
 def run(network, alone, unwatched):
-    def start(path, settings=SETTINGS, task=None, model=None, processes=alone):
-        return train(task or SumTask(), model or network(), settings, path, unwatched, processes)
+    def start(path, settings=SETTINGS, task=None, model=None, processes=alone, origin=ORIGIN):
+        return train(task or SumTask(), model or network(), settings, origin, path, unwatched, processes)
 
     return start
 
@@ -56,6 +57,15 @@ def test_checkpoint_of_other_settings_is_refused(tmp_path, run, change):
     run(tmp_path / "a.pt")
     with pytest.raises(ResampleCTError, match=r"a.pt: written with .* expected .* use the same options"):
         run(tmp_path / "a.pt", replace(SETTINGS, **change))
+
+
+@pytest.mark.parametrize(
+    "change", [{"patients": ["A", "B"]}, {"starts_from": {"unet": "aa"}}, {"low_rank": 2}]
+)
+def test_checkpoint_of_other_data_or_weights_is_refused_for_what_differs(tmp_path, run, change):
+    run(tmp_path / "a.pt")
+    with pytest.raises(ResampleCTError, match=rf"a.pt: written with {{'{next(iter(change))}': [^,]*}},"):
+        run(tmp_path / "a.pt", origin=ORIGIN | change)
 
 
 class Spoilt(SumTask):

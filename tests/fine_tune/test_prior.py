@@ -113,6 +113,20 @@ def test_interrupted_training_ends_in_the_same_bundle(two_patients, tiny_bundle,
     assert whole.sha256 == cut.sha256 and whole.scale == cut.scale
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("other", [("--init", "scratch"), ("--low-rank", 2), ("--predict", "velocity")])
+def test_checkpoint_is_not_taken_for_another_training(two_patients, tiny_bundle, tmp_path, other):
+    out = tmp_path / "mine"
+    succeed(*options(two_patients, out, "--init", tiny_bundle, steps=1))
+    out.rename(tmp_path / "elsewhere")  # as a kill before the bundle is written
+    more = other if "--init" in other else ("--init", tiny_bundle, *other)
+    code, output = fine_tune(*options(two_patients, out, *more, steps=1))
+    assert code != 0 and not out.exists()
+    assert re.search(
+        r"unet.pt: written with .*, expected .*; use the same options, weights and data", output
+    )
+
+
 def losses(out):
     events = EventAccumulator(str(out.with_name(out.name + ".training") / "tensorboard" / "unet"))
     events.Reload()
@@ -121,14 +135,15 @@ def losses(out):
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_loss_and_the_weights_of_one(two_patients, tiny_bundle, tmp_path):
+@pytest.mark.parametrize("more", [(), ("--train", "both"), ("--low-rank", 2)])
+def test_two_processes_give_the_loss_and_the_weights_of_one(two_patients, tiny_bundle, tmp_path, more):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     launcher = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port]
     for name, start in (("one", []), ("two", launcher)):
         command = [sys.executable, *start, "-m", "resample_ct", "fine-tune"]
-        command += options(two_patients, tmp_path / name, "--init", tiny_bundle)
+        command += options(two_patients, tmp_path / name, "--init", tiny_bundle, *more)
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr[-2000:]
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
@@ -175,6 +190,7 @@ def test_a_better_network_has_a_higher_merit(real_slice):
     ("arguments", "message"),
     [
         (["--hold-out", "C"], "--hold-out C: found patients A, B"),
+        (["--device", "gpu"], "--device gpu: not usable on this machine, expected cpu, or cuda"),
         (["--init", "nowhere"], "--init nowhere: no such file or folder, expected shipped"),
         (["--accumulate", "3"], r"--batch 4: .* expected a multiple of 3"),
     ],

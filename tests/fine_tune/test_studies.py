@@ -35,6 +35,14 @@ def test_root_given_twice_counts_once(studies):
     assert find_series([root, root, root / "A"]) == find_series([root])
 
 
+def test_linked_folders_are_followed_and_a_link_upwards_ends(studies, tmp_path):
+    root, picked = studies("AB"), tmp_path / "picked"
+    picked.mkdir()
+    (picked / "one").symlink_to(root / "A", target_is_directory=True)
+    (picked / "up").symlink_to(picked, target_is_directory=True)
+    assert [(s.patient, s.slices) for s in find_series([picked])[0]] == [("A", 2)]
+
+
 def test_files_need_no_suffix_and_no_folder_of_their_own(tmp_path):
     for number, patient in enumerate("AABB"):
         uid = generate_uid(entropy_srcs=[patient])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -77,6 +78,21 @@ def test_bundle_of_the_reference_checkpoint_gives_the_originals_outputs(tmp_path
     for name, value in found.items():
         largest = float(expected[name].abs().max())
         torch.testing.assert_close(value, expected[name], atol=1e-5 * max(1.0, largest), rtol=0)
+
+
+def test_known_width_needs_no_head_channels_and_another_asks_for_them(checkpoint, state, tmp_path):
+    assert convert(checkpoint, "--out", tmp_path / "b").exit_code == 0
+    assert read_card(tmp_path / "b", LatentPriorCard).unet.head_channels == SMALL_HEAD_CHANNELS
+    # A first level of 31 channels, as far as one can tell before the rest is missing.
+    other = {**state, f"{UNET}input_blocks.0.0.weight": torch.zeros(31, 3, 3, 3)}
+    for name in [name for name in state if name.startswith(f"{UNET}input_blocks.1.0.out_layers")]:
+        other[name] = state[name][:31]
+    torch.save({"state_dict": other}, tmp_path / "other.ckpt")
+    result = convert(tmp_path / "other.ckpt", "--out", tmp_path / "c")
+    assert result.exit_code == 1 and not (tmp_path / "c").exists()
+    assert re.search(
+        "--head-channels: not given, and the UNet's first level has 31 channels", result.output
+    )
 
 
 def test_slice_is_repeated_for_three_channels_and_their_mean_taken(state, checkpoint, tmp_path):

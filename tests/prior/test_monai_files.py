@@ -8,6 +8,7 @@ import sys
 import monai.bundle
 import pytest
 import torch
+from laws import fill_zero_weights
 from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.bundle.properties import MetaProperties
 
@@ -125,6 +126,29 @@ def test_monai_draws_a_slice(vq_bundle):
     parser["sampling_steps"] = 2
     image = parser.get_parsed_content("sample")
     assert image.shape == (1, 3, 64, 64) and image.isfinite().all()
+
+
+@pytest.mark.parametrize("prediction", ["noise", "velocity"])
+def test_monais_scheduler_takes_what_the_unet_gives_for_what_it_is(vq_bundle, tmp_path, prediction):
+    card = read_card(vq_bundle, LatentPriorCard).model_copy(update={"prediction": prediction})
+    prior = read_bundle(vq_bundle)
+    write_bundle(
+        tmp_path / "b",
+        card,
+        {
+            "autoencoder": half_precision(prior.autoencoder),
+            "unet": half_precision(fill_zero_weights(prior.unet)),
+        },
+    )
+    scheduler = parse(tmp_path / "b").get_parsed_content("scheduler")
+    scheduler.set_timesteps(10)
+    prior, t = read_bundle(tmp_path / "b"), int(scheduler.timesteps[4])
+    z = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        _, clean = scheduler.step(prior.unet(z, torch.tensor([t])), t, z)
+        expected = prior.schedule.tweedie(z, prior.predict_noise(z, t), t)
+    # MONAI's schedule is in single precision.
+    torch.testing.assert_close(clean, expected, atol=1e-3, rtol=1e-3)
 
 
 def test_monai_reconstructs_a_study(tiny_bundle, series, tmp_path, monkeypatch):

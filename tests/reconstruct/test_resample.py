@@ -166,9 +166,27 @@ def test_settings_take_text_and_refuse_what_they_do_not_know():
         ("steps=0", "steps"),
         ("latent_below=900", "latent_below"),
         ("pixel_weight=1.5", "piccs"),
+        ("gamma=-1", "gamma: found -1"),
+        ("gamma=nan", "gamma: found nan"),
+        ("kappa=inf", "kappa: found inf"),
+        ("pixel_iterations=-3", "pixel_iterations: found -3"),
+        ("latent_rate=0", "latent_rate: found 0"),
+        ("start=-5", "start: found -5"),
     ):
         with pytest.raises(OptionError, match=told):
             settings_from("balanced", [text])
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ({"start": 1000}, "start: found 1000, expected 0 to 999"),
+        ({"start": 1, "steps": 3}, "steps: found 3"),
+    ],
+)
+def test_times_that_the_schedule_has_not_are_refused_before_anything_runs(tiny_prior, times, told):
+    with pytest.raises(OptionError, match=told):
+        ReSample(tiny_prior, ReSampleSettings(**times))
 
 
 def test_several_samples_are_averaged(tiny_prior, measurement):
