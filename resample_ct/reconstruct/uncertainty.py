@@ -12,7 +12,7 @@ from resample_ct.reconstruct.base import Measurement
 
 # Fitted to the errors on the held-out validation patients by `benchmarks/calibration.py`: how much the
 # samples' variance and the squared distance from their mean to the result count, and what neither shows.
-_OF_SAMPLES, _OF_DISTANCE, _FLOOR = 3.3, 1.65, 0.006
+_OF_SAMPLES, _OF_DISTANCE, _FLOOR = 4.5, 2.66, 0.0053
 _SMOOTHING_PIXELS = 2.0
 
 
