@@ -85,7 +85,8 @@ def test_known_width_needs_no_head_channels_and_another_asks_for_them(checkpoint
     assert read_card(tmp_path / "b", LatentPriorCard).unet.head_channels == SMALL_HEAD_CHANNELS
     # A first level of 31 channels, as far as one can tell before the rest is missing.
     other = {**state, f"{UNET}input_blocks.0.0.weight": torch.zeros(31, 3, 3, 3)}
-    for name in [name for name in state if name.startswith(f"{UNET}input_blocks.1.0.out_layers")]:
+    blocks = tuple(f"{UNET}input_blocks.{block}.0.out_layers" for block in (1, 2))
+    for name in [name for name in state if name.startswith(blocks)]:
         other[name] = state[name][:31]
     torch.save({"state_dict": other}, tmp_path / "other.ckpt")
     result = convert(tmp_path / "other.ckpt", "--out", tmp_path / "c")
