@@ -19,6 +19,13 @@ from resample_ct.progress import Update
 Card = TypeVar("Card", bound=BundleCard)
 
 
+def begin_as_it_is(card: Card, start: BundleCard, network: nn.Module) -> tuple[Card, nn.Module]:
+    """The network of `start` itself, with its settings and window."""
+    (part,) = card.networks
+    kept = {part: getattr(start, part), "window_hu": start.window_hu}
+    return card.model_copy(update=kept), network
+
+
 def train_network(
     card: Card,
     task_for: Callable[[Card, Opened], Task],
@@ -27,7 +34,7 @@ def train_network(
     say: Callable[[str], None],
     progress: Update,
     relatives: tuple[type[BundleCard], ...] = (),
-    begin: Callable[[Card, BundleCard, nn.Module], tuple[Card, nn.Module]] | None = None,
+    begin: Callable[[Card, BundleCard, nn.Module], tuple[Card, nn.Module]] = begin_as_it_is,
     merit_format: str = "{:.4g}",
 ) -> None:
     """Train and write the bundle; an interrupted call continues where its checkpoint ends.
@@ -54,7 +61,7 @@ def train_network(
         if init != "scratch":
             start = read_card(Path(init), type(card), *relatives, option="init")
             network = read_networks(Path(init), start)[part].requires_grad_(True)
-            card, network = (begin or begin_as_it_is)(card, start, network)
+            card, network = begin(card, start, network)
         opened = open_run(run, card.window, group, say, progress)
         task = task_for(card, opened)
         path, origin = run.work / f"{task.name}.pt", opened.origin(card, start)
@@ -68,10 +75,3 @@ def train_network(
         write_bundle(run.out, card.model_copy(update=update), {part: half_precision(network)})
         said = merit_format.format(merit)
         say(f"{run.out}: written, {said} on the held-out slices; {run.work} can be deleted")
-
-
-def begin_as_it_is(card: Card, start: BundleCard, network: nn.Module) -> tuple[Card, nn.Module]:
-    """The network of `start` itself, with its settings and window."""
-    (part,) = card.networks
-    kept = {part: getattr(start, part), "window_hu": start.window_hu}
-    return card.model_copy(update=kept), network

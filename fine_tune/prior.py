@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -47,6 +47,11 @@ class PriorTraining:
     low_rank: int = 0
     recompute: bool = False
     prediction: Prediction | None = None
+
+    @property
+    def what(self) -> dict[str, Any]:
+        """Which weights change, for the records of checkpoint and bundle."""
+        return {"part": self.part, "low_rank": self.low_rank}
 
 
 def latent_scale(prior: LatentPrior, source: SliceSource, seed: int) -> float:
@@ -100,12 +105,11 @@ def _card_of(
     opened: Opened,
     merits: dict[str, float],
 ) -> LatentPriorCard:
-    record = opened.record(training.run) | {
-        "part": training.part,
-        "low_rank": training.low_rank,
+    end = {
         "merit_held_out": merits,
         "from": {"name": start.name, "sha256": start.sha256, "training": start.training},
     }
+    record = opened.record(training.run) | training.what | end
     return LatentPriorCard(
         **training.run.statements(),
         description=f"Latent diffusion prior of CT slices, from {start.name}.",
@@ -137,11 +141,8 @@ def _fit(
     if training.recompute:
         recompute_activations(network)
     path = training.run.work / f"{task.name}.pt"
-    origin = opened.origin(start, start) | {
-        "part": training.part,
-        "low_rank": training.low_rank,
-        "prediction": training.prediction or start.prediction,
-    }
+    learned = {"prediction": training.prediction or start.prediction}
+    origin = opened.origin(start, start) | training.what | learned
     network.load_state_dict(train(task, network, training.run.loop, origin, path, opened.observer, group))
     merge_low_rank(network)
     network.eval().requires_grad_(False)

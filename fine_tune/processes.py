@@ -80,11 +80,12 @@ def processes(device: str) -> Iterator[Processes]:
     if "RANK" not in os.environ:
         yield Processes(0, 1, torch.device(device))
         return
-    local = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if device == "cuda" else device
+    local, backend = torch.device(device), "gloo"
     if device == "cuda":
+        local, backend = torch.device("cuda", int(os.environ["LOCAL_RANK"])), "nccl"
         torch.cuda.set_device(local)
-    distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+    distributed.init_process_group(backend)
     try:
-        yield Processes(distributed.get_rank(), distributed.get_world_size(), torch.device(local))
+        yield Processes(distributed.get_rank(), distributed.get_world_size(), local)
     finally:
         distributed.destroy_process_group()

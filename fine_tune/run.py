@@ -103,23 +103,19 @@ class Opened:
             start: whose weights the training starts from; None is new weights.
         """
         figures = card.model_dump(mode="json", exclude=_OF_A_FINISHED_BUNDLE)
+        first = {"starts_from": None if start is None else start.sha256}
+        return self._learned_from() | first | figures
+
+    def record(self, run: Run) -> dict[str, Any]:
+        """What a bundle says of its training."""
+        return self._learned_from() | {"loop": asdict(run.loop)}
+
+    def _learned_from(self) -> dict[str, Any]:
         return {
             "patients": list(self.split.train.patients),
             "held_out": list(self.split.validation.patients),
             "slices": len(self.split.train),
             "anatomy": self.source.anatomy,
-            "starts_from": None if start is None else start.sha256,
-            **figures,
-        }
-
-    def record(self, run: Run) -> dict[str, Any]:
-        """What a bundle says of its training."""
-        return {
-            "patients": list(self.split.train.patients),
-            "held_out": list(self.split.validation.patients),
-            "slices": len(self.split.train),
-            "anatomy": run.anatomy,
-            "loop": asdict(run.loop),
         }
 
 

@@ -111,7 +111,7 @@ def reconstruct_batch(
     measurement = Measurement(
         make_projector(problem.geometry, job.device),
         to_device(batch.sinogram, job.device),
-        batch.noise_variance.to(job.device),
+        to_device(batch.noise_variance, job.device),
     )
     began = time.perf_counter()
     generators = method_generators(job.seed, batch.indices)

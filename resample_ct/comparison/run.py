@@ -193,10 +193,9 @@ def _cautions(condition: Condition, problem: Problem, models: Models) -> list[st
         "fbp-unet": "FBP-UNet runs outside of that",
         "cascade": "so does the cascade behind it",
     }
-    if job.settings.start is not None and job.settings.start_estimate == "cascade":
-        said["resample"] = "ReSample starts from the cascade all the same"
-    if job.settings.start is not None and job.settings.start_estimate == "fbp-unet":
-        said["resample"] = "ReSample starts from TV instead"
+    starts = {"cascade": "the cascade all the same", "fbp-unet": "TV instead"}
+    if job.settings.start is not None and job.settings.start_estimate in starts:
+        said["resample"] = f"ReSample starts from {starts[job.settings.start_estimate]}"
     told = "; ".join(text for name, text in said.items() if name in methods)
     return [
         f"{condition.job.n_angles} views, noise {condition.job.noise}: FBP-UNet was trained for "
