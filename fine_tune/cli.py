@@ -174,7 +174,7 @@ def _train_network(
 @click.option("--recompute", is_flag=True, help="Less memory: compute activations twice.")
 @click.option(
     "--predict",
-    type=click.Choice(["noise", "velocity"]),
+    type=click.Choice(["noise", "velocity", "clean"]),
     help="What the UNet learns to give; not that of --init is nearly a new start.  [default: as --init]",
 )
 def prior(init: str, part: Any, low_rank: int, recompute: bool, predict: Any, **options: Any) -> None:

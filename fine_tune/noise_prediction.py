@@ -1,4 +1,4 @@
-"""How a network learns what to take from x_t: noise on latents (paper eq. 3), velocity on pixels."""
+"""How a network learns what to take from x_t: the noise (paper eq. 3), the velocity, or what is clean."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from fine_tune.loop import generator_of_step
 from resample_ct.prior.schedule import NoiseSchedule, Prediction
 
 _JUDGED_TIMES = 8
+# Of the error in x_0, over which the velocity's is 1 / (1 - abar): unbounded as the noise goes.
+_LARGEST_WEIGHT = 20.0
 
 
 def stratified_times(size: int, schedule: NoiseSchedule, generator: torch.Generator) -> torch.Tensor:
@@ -25,10 +27,18 @@ def prediction_error(
     t: torch.Tensor,
     noise: torch.Tensor,
 ) -> torch.Tensor:
-    """Mean squared error of the predicted noise or velocity."""
-    noisy = schedule.add_noise(clean, noise, t)
-    wanted = noise if target == "noise" else schedule.velocity(clean, noise, t)
-    return (network(noisy, t) - wanted).square().mean()
+    """Mean squared error of what `network` predicts; of the clean z_0, that of the velocity it implies.
+
+    The network learns z_0 with the velocity's error (Salimans and Ho 2022), which weighs z_0's by
+    1 / (1 - abar_t), here up to 20.
+    """
+    predicted = network(schedule.add_noise(clean, noise, t), t)
+    if target == "noise":
+        return (predicted - noise).square().mean()
+    if target == "velocity":
+        return (predicted - schedule.velocity(clean, noise, t)).square().mean()
+    weight = (1.0 / (1.0 - schedule.alpha_bar_at(t, clean))).clamp(max=_LARGEST_WEIGHT)
+    return (weight * (predicted - clean).square()).mean()
 
 
 def prediction_merit(

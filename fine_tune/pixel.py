@@ -1,4 +1,4 @@
-"""What the pixel prior learns: the velocity on whole slices."""
+"""What the pixel prior learns: the clean slice of a noisy one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def begin_pixel_prior(
 
 
 class PixelTask:
-    """Predict the velocity of x_t.
+    """Predict x_0 from x_t.
 
     Args:
         source: of slices.
@@ -67,13 +67,13 @@ class PixelTask:
         return slices, stratified_times(size, self._schedule, generator), noise
 
     def loss(self, network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
-        """Mean squared error of the predicted velocity."""
+        """See `prediction_error`."""
         slices, t, noise = batch
-        return prediction_error("velocity", network, self._schedule, to_network(slices), t, noise)
+        return prediction_error("clean", network, self._schedule, to_network(slices), t, noise)
 
     def validate(self, network: nn.Module) -> float:
         """See `prediction_merit`."""
-        return prediction_merit("velocity", network, self._schedule, to_network(self._held_out))
+        return prediction_merit("clean", network, self._schedule, to_network(self._held_out))
 
     def picture(self, network: nn.Module) -> torch.Tensor:
         """Four samples."""

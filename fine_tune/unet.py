@@ -1,4 +1,4 @@
-"""What the diffusion UNet learns: the noise on scaled latents (paper eq. 3), or the velocity."""
+"""What the diffusion UNet learns: the noise on scaled latents (paper eq. 3), the velocity, or z_0."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PICTURED_SIGMA = 0.01
 
 
 class UNetTask:
-    """Predict the noise or velocity of z_t.
+    """Predict the noise or velocity of z_t, or z_0.
 
     Args:
         source: of slices, encoded anew at each draw.
@@ -52,7 +52,7 @@ class UNetTask:
         return slices, stratified_times(size, self._prior.schedule, generator), noise
 
     def loss(self, network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
-        """Mean squared error of what the prior's UNet predicts."""
+        """See `prediction_error`."""
         slices, t, noise = batch
         return prediction_error(
             self._prior.prediction, network, self._prior.schedule, self._encode(slices), t, noise

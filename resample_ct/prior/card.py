@@ -19,6 +19,13 @@ from resample_ct.units import Window
 # Of the bundle format; 1 was the first release's, which MONAI could not read.
 FORMAT_VERSION: Literal[2] = 2
 
+# What MONAI's schedulers call a network's prediction.
+_MONAI_PREDICTION: dict[Prediction, str] = {
+    "noise": "epsilon",
+    "velocity": "v_prediction",
+    "clean": "sample",
+}
+
 
 class BundleCard(BaseModel, ABC):
     """What bundles of every kind say; a kind is a subclass that fixes `kind` and names its networks.
@@ -117,7 +124,7 @@ class LatentPriorCard(BundleCard):
         latent_scale: latents are divided by it, so that they have unit standard deviation.
         quantise: whether D moves latents to the codebook first, where the autoencoder has one.
         schedule: of the noise.
-        prediction: what the UNet gives: the noise, as the released models, or the velocity.
+        prediction: what the UNet gives: the noise, as the released models, the velocity, or z_0.
     """
 
     method: ClassVar[str] = "resample"
@@ -169,7 +176,7 @@ class LatentPriorCard(BundleCard):
                 "beta_start": self.schedule.beta_start,
                 "beta_end": self.schedule.beta_end,
                 "clip_sample": False,
-                "prediction_type": "v_prediction" if self.prediction == "velocity" else "epsilon",
+                "prediction_type": _MONAI_PREDICTION[self.prediction],
             },
             "sampling_steps": 50,
             "set_timesteps": "$@scheduler.set_timesteps(@sampling_steps)",

@@ -28,7 +28,7 @@ class LatentPrior:
 
     Attributes:
         autoencoder: MONAI's AutoencoderKL, of which only the mean is used, or a VQAutoencoder.
-        unet: predicts the noise, or velocity, on scaled latents.
+        unet: predicts the noise, the velocity or what is clean, on scaled latents.
         scale: of the latents.
         schedule: of the noise.
         window: HU window of the images.
@@ -39,7 +39,7 @@ class LatentPrior:
         image_size: side of the slices trained on.
         spacing_mm: smallest and largest pixel spacing trained on, where it was recorded.
         precision: that the networks compute in.
-        prediction: what the UNet gives, see `NoiseSchedule.velocity`.
+        prediction: what the UNet gives, see `NoiseSchedule.noise_of`.
     """
 
     autoencoder: AutoencoderKL | VQAutoencoder
@@ -88,9 +88,7 @@ class LatentPrior:
         times = torch.full((latent.shape[0],), t, device=latent.device)
         with network_precision(self.precision, latent):
             predicted: torch.Tensor = self.unet(latent, times).to(latent)
-        if self.prediction == "noise":
-            return predicted
-        return self.schedule.noise_of_velocity(latent, predicted, t)
+        return self.schedule.noise_of(self.prediction, latent, predicted, t)
 
     def notes_on(self, image_size: int, spacing_mm: float) -> list[str]:
         """What a user should know before this prior reconstructs slices of such pixels.

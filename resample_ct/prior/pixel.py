@@ -2,9 +2,9 @@
 
 Their authors' networks work on 256 x 256 pixels, for hours on a CPU. Here the same UNet as on the
 latents sees the slice with every 4 x 4 block of pixels as 16 channels (space to depth), which loses
-nothing: independent noise on the pixels is independent noise on the channels. It predicts the velocity
-(Salimans and Ho 2022): predicting the noise, it would have to pass 16 noisy channels on exactly, and what
-it missed grew a thousandfold in Tweedie's estimate at late times.
+nothing: independent noise on the pixels is independent noise on the channels. It predicts the clean
+slice: for the noise or the velocity it would have to pass 16 noisy channels on exactly, and what it
+misses of them stays in Tweedie's estimate.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from resample_ct.units import Window, from_network, to_network
 
 
 class PixelUNet(nn.Module):
-    """v_theta(x_t, t) on (B, C, H, W), by MONAI's DiffusionModelUNet on its blocks as channels.
+    """The clean slice of x_t, (B, C, H, W), by MONAI's DiffusionModelUNet on its blocks as channels.
 
     Args:
         block: side of the pixel blocks that become channels.
@@ -42,13 +42,13 @@ class PixelUNet(nn.Module):
         )
 
     def forward(self, image: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-        """The predicted velocity, in the shape of `image`; times (B,)."""
+        """The predicted x_0, in the shape of `image`; times (B,)."""
         return pixel_shuffle(self.unet(pixel_unshuffle(image, self.block), times), self.block)
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class PixelUNetSettings(DiffusionUNetSettings):
-    """The velocity predictor on pixels; `channels` are those of each level, from H / block down."""
+    """The predictor of x_0 on pixels; `channels` are those of each level, from H / block down."""
 
     network: ClassVar[type[nn.Module]] = PixelUNet
 
@@ -59,7 +59,7 @@ class PixelUNetSettings(DiffusionUNetSettings):
     attention_levels: tuple[bool, ...] = (False, False, True, True)
     head_channels: PositiveInt = 32
     norm_groups: PositiveInt = 32
-    architecture: Literal["pixel-velocity-unet"] = "pixel-velocity-unet"
+    architecture: Literal["pixel-clean-unet"] = "pixel-clean-unet"
 
     def arguments(self) -> dict[str, Any]:
         """Of PixelUNet."""
@@ -86,9 +86,9 @@ class PixelPrior:
 
     def predict_noise(self, latent: torch.Tensor, t: int) -> torch.Tensor:
         """eps_theta(x_t, t)."""
-        velocity = self.unet(latent, torch.full((len(latent),), t, device=latent.device))
-        return self.schedule.noise_of_velocity(latent, velocity, t)
+        return self.schedule.noise_of("clean", latent, self.tweedie(latent, t), t)
 
     def tweedie(self, latent: torch.Tensor, t: int) -> torch.Tensor:
         """E[x_0 | x_t] in the network's range."""
-        return self.schedule.tweedie(latent, self.predict_noise(latent, t), t)
+        clean: torch.Tensor = self.unet(latent, torch.full((len(latent),), t, device=latent.device))
+        return clean

@@ -15,7 +15,7 @@ SHIPPED_PIXEL_PRIOR = Path(__file__).parent / "shipped" / "pixel-prior"
 
 
 class PixelPriorCard(BundleCard):
-    """Of a diffusion model on pixels: one UNet that predicts the velocity."""
+    """Of a diffusion model on pixels: one UNet that predicts the clean slice."""
 
     method: ClassVar[str] = "dds"
     job_field: ClassVar[str] = "pixel_prior"
@@ -31,12 +31,14 @@ class PixelPriorCard(BundleCard):
 
     @property
     def data_formats(self) -> dict[str, Any]:
-        """Noisy slice in, velocity out."""
-        noisy = tensor_format("noise", self.unet.image_channels, self.image_size, [-10.0, 10.0])
+        """Noisy slice in, clean slice out."""
+        channels = self.unet.image_channels
+        noisy = tensor_format("noise", channels, self.image_size, [-10.0, 10.0])
+        clean = tensor_format("image", channels, self.image_size, [-1.0, 1.0])
         return {
             "network_data_format": {
                 "inputs": {"image": noisy},
-                "outputs": {"pred": noisy | {"channel_def": {"0": "predicted velocity"}}},
+                "outputs": {"pred": clean | {"channel_def": {"0": "CT slice"}}},
             }
         }
 

@@ -15,7 +15,7 @@ import torch
 from resample_ct.errors import OptionError
 
 TweedieRule = Literal["paper", "code"]
-Prediction = Literal["noise", "velocity"]
+Prediction = Literal["noise", "velocity", "clean"]
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,23 @@ class NoiseSchedule:
         """V = sqrt(abar_t) eps - sqrt(1 - abar_t) z_0; t of shape (B,) (Salimans and Ho 2022)."""
         return self.add_noise(noise, -clean, t)
 
-    def noise_of_velocity(self, z: torch.Tensor, velocity: torch.Tensor, t: int) -> torch.Tensor:
-        """Eps = sqrt(abar_t) v + sqrt(1 - abar_t) z_t."""
+    def noise_of(
+        self, prediction: Prediction, z: torch.Tensor, predicted: torch.Tensor, t: int
+    ) -> torch.Tensor:
+        """The noise eps in z_t, of the network's prediction: of the noise itself, the velocity or z_0."""
+        if prediction == "noise":
+            return predicted
         a = float(self.alpha_bar[t])
-        return a**0.5 * velocity + (1.0 - a) ** 0.5 * z
+        if prediction == "velocity":
+            return a**0.5 * predicted + (1.0 - a) ** 0.5 * z
+        return (z - a**0.5 * predicted) / (1.0 - a) ** 0.5
 
     def add_noise(self, z: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps; t of shape (B,)."""
-        a = torch.as_tensor(self.alpha_bar, dtype=torch.float32, device=z.device)[t]
-        a = a.view(-1, *[1] * (z.dim() - 1))
+        a = self.alpha_bar_at(t, z)
         return a.sqrt() * z + (1.0 - a).sqrt() * noise
+
+    def alpha_bar_at(self, t: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        """Abar of times t (B,), in the shape that multiplies z (B, ...)."""
+        a = torch.as_tensor(self.alpha_bar, dtype=torch.float32, device=z.device)[t]
+        return a.view(-1, *[1] * (z.dim() - 1))

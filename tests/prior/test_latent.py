@@ -139,9 +139,9 @@ def test_bfloat16_leaves_a_gradient_in_single_precision(tiny_prior, images):
     assert (found - exact).norm() < 0.1 * exact.norm()
 
 
-def test_a_velocity_is_turned_into_the_noise_it_says(tiny_prior, images):
+@pytest.mark.parametrize("prediction", ["velocity", "clean"])
+def test_a_prediction_is_turned_into_the_noise_it_says(tiny_prior, images, prediction):
     latent = tiny_prior.encode(images)
-    velocity = tiny_prior.predict_noise(latent, 700)
-    noise = replace(tiny_prior, prediction="velocity").predict_noise(latent, 700)
-    a = float(tiny_prior.schedule.alpha_bar[700])
-    torch.testing.assert_close(noise, a**0.5 * velocity + (1 - a) ** 0.5 * latent)
+    predicted = tiny_prior.predict_noise(latent, 700)
+    noise = replace(tiny_prior, prediction=prediction).predict_noise(latent, 700)
+    torch.testing.assert_close(noise, tiny_prior.schedule.noise_of(prediction, latent, predicted, 700))

@@ -128,7 +128,7 @@ def test_monai_draws_a_slice(vq_bundle):
     assert image.shape == (1, 3, 64, 64) and image.isfinite().all()
 
 
-@pytest.mark.parametrize("prediction", ["noise", "velocity"])
+@pytest.mark.parametrize("prediction", ["noise", "velocity", "clean"])
 def test_monais_scheduler_takes_what_the_unet_gives_for_what_it_is(vq_bundle, tmp_path, prediction):
     card = read_card(vq_bundle, LatentPriorCard).model_copy(update={"prediction": prediction})
     prior = read_bundle(vq_bundle)

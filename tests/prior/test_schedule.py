@@ -86,10 +86,11 @@ def test_the_codes_estimate_leaves_noise_behind(t):
     torch.testing.assert_close(SCHEDULE.tweedie(noisy, noise, t, "code"), z + left)
 
 
-def test_velocity_and_noise_tell_the_same():
+def test_noise_velocity_and_clean_latent_tell_the_same():
     generator = torch.Generator().manual_seed(0)
     z, noise = (torch.randn(2, 4, 8, 8, generator=generator) for _ in range(2))
     t = torch.tensor([300, 300])
     velocity = SCHEDULE.velocity(z, noise, t)
     noisy = SCHEDULE.add_noise(z, noise, t)
-    torch.testing.assert_close(SCHEDULE.noise_of_velocity(noisy, velocity, 300), noise)
+    for prediction, predicted in {"noise": noise, "velocity": velocity, "clean": z}.items():
+        torch.testing.assert_close(SCHEDULE.noise_of(prediction, noisy, predicted, 300), noise)
