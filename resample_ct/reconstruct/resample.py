@@ -93,8 +93,6 @@ class ReSample:
     ) -> torch.Tensor:
         """D(z_0) of one sample of the posterior."""
         s, schedule = self.settings, self.prior.schedule
-        variance = measurement.noise_variance
-        tau = variance if s.tau is None else torch.full_like(variance, s.tau)
         times = schedule.timesteps(s.steps, s.start)
         z = self._initial(measurement, start, times[0], generators)
         for step, t in enumerate(times):
@@ -114,15 +112,13 @@ class ReSample:
             if t > s.latent_below:
                 consistent = self._pixel_consistency(measurement, clean)
             else:
-                consistent = optimise_latent(
-                    self.prior, measurement, clean, tau, s.latent_iterations, s.latent_rate
-                )
+                consistent = self._latent_consistency(measurement, clean, s.latent_iterations)
             if s.remap == "encode":
                 z = stochastic_encode(consistent, a_next, generators)
             else:
                 spread = resample_variance(s.gamma, a, a_next, s.variance_rule)
                 z = stochastic_resample(consistent, unconditional, a_next, spread, generators)
-        z = optimise_latent(self.prior, measurement, z, tau, s.final_latent_iterations, s.latent_rate)
+        z = self._latent_consistency(measurement, z, s.final_latent_iterations)
         return self.prior.decode(z)
 
     def _to_make_consistent(
@@ -172,6 +168,16 @@ class ReSample:
             s.kappa,
         )
         return self.prior.encode(image.clamp(0.0, 1.0))
+
+    def _latent_consistency(
+        self, measurement: Measurement, clean: torch.Tensor, iterations: int
+    ) -> torch.Tensor:
+        """zhat(y) nearest to `clean` (eq. 10), to the noise level or the stated one."""
+        s, variance = self.settings, measurement.noise_variance
+        tau = variance if s.tau is None else torch.full_like(variance, s.tau)
+        return optimise_latent(
+            self.prior, measurement, clean, tau, iterations, s.latent_rate, s.latent_rule
+        )
 
     def _finish(self, measurement: Measurement, image: torch.Tensor) -> torch.Tensor:
         """The measurement's last say: what the decoder cannot express, as far as noise allows."""

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from resample_ct.errors import OptionError
 from resample_ct.prior.schedule import TweedieRule
-from resample_ct.reconstruct.consistency import PixelRule
+from resample_ct.reconstruct.consistency import LatentRule, PixelRule
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,10 @@ class ReSampleSettings:
         pixel_weight: its weight, or rate.
         pixel_iterations: its iterations.
         kappa: relaxation of the pseudo-inverse step.
+        latent_rule: how latent optimisation solves, see `optimise_latent`; the paper has Adam.
         latent_iterations: most iterations of one latent optimisation.
         final_latent_iterations: the same for the one after the last step.
-        latent_rate: learning rate of the latent optimisation, in latent standard deviations.
+        latent_rate: learning rate of Adam in the latent optimisation, in latent standard deviations.
         tau: mean squared residual to stop at; None takes the measurement's noise variance.
         latent_dps_scale: k of the Latent-DPS step k * abar_t (Table 9); 0 leaves it out.
         rounds: of the whole; each after the first starts from the result before. Needs `start`.
@@ -74,6 +75,7 @@ class ReSampleSettings:
     pixel_weight: float = 0.0
     pixel_iterations: int = 50
     kappa: float = 0.9
+    latent_rule: LatentRule = "adam"
     latent_iterations: int = 500
     final_latent_iterations: int = 500
     latent_rate: float = 5e-3

@@ -100,10 +100,34 @@ def residual(prior, measurement, latent):
 NEVER = torch.zeros(2)
 
 
-def test_latent_optimisation_lowers_the_residual(latent_problem):
+@pytest.mark.parametrize("rule", ["adam", "gauss-newton"])
+def test_latent_optimisation_lowers_the_residual(latent_problem, rule):
     prior, measurement, start = latent_problem
-    found = optimise_latent(prior, measurement, start, NEVER, 10, 2e-2)
+    found = optimise_latent(prior, measurement, start, NEVER, 10, 2e-2, rule)
     assert (residual(prior, measurement, found) < 0.5 * residual(prior, measurement, start)).all()
+
+
+def test_gauss_newton_is_nearer_after_as_many_iterations(latent_problem):
+    prior, measurement, start = latent_problem
+    slow, fast = (
+        residual(prior, measurement, optimise_latent(prior, measurement, start, NEVER, 20, 2e-2, rule))
+        for rule in ("adam", "gauss-newton")
+    )
+    assert (fast < slow).all()
+
+
+@pytest.mark.parametrize("iterations, decodes", [(5, 1 + 5 + 1), (20, 2 * (1 + 10 + 1))])
+def test_iterations_of_gauss_newton_are_ten_to_a_linearisation(latent_problem, iterations, decodes):
+    prior, measurement, start = latent_problem
+    seen = []
+
+    class Counting:
+        def decode(self, z):
+            seen.append(z)
+            return prior.decode(z)
+
+    optimise_latent(Counting(), measurement, start, NEVER, iterations, 2e-2, "gauss-newton")
+    assert len(seen) == decodes
 
 
 def test_one_iteration_is_one_step(latent_problem):
@@ -119,9 +143,10 @@ def test_step_too_long_is_not_taken_over(latent_problem):
     assert (residual(prior, measurement, found) <= residual(prior, measurement, start)).all()
 
 
-def test_no_iterations_return_the_latent(latent_problem):
+@pytest.mark.parametrize("rule", ["adam", "gauss-newton"])
+def test_no_iterations_return_the_latent(latent_problem, rule):
     prior, measurement, start = latent_problem
-    assert torch.equal(optimise_latent(prior, measurement, start, NEVER, 0, 1e-2), start)
+    assert torch.equal(optimise_latent(prior, measurement, start, NEVER, 0, 1e-2, rule), start)
 
 
 def test_slice_within_its_tau_stays_while_the_other_goes_on(latent_problem):

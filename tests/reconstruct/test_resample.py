@@ -113,6 +113,7 @@ def test_no_consistency_leaves_an_unconditional_sample(tiny_prior, measurement):
         {"look_ahead": 1},
         {"gamma": 0.1},
         {"latent_dps_scale": 0.5},
+        {"latent_rule": "gauss-newton"},
         {"pixel_rule": "ridge", "pixel_weight": 0.05},
         {"pixel_rule": "piccs", "pixel_weight": 0.5},
         {"start": 300},
