@@ -18,6 +18,7 @@ import torch
 from ablations import read_slices
 from scipy.optimize import nnls
 
+from resample_ct.comparison.coverage import SPREADS
 from resample_ct.measure import method_generators
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
@@ -64,7 +65,7 @@ def main(studies: tuple[Path, ...], preset: str, overrides: tuple[str, ...], noi
     spread = expected_error(samples, image)[body]
     print(f"RMS error {rms(error):.4f}, RMS spread {rms(spread):.4f}")
     print("| within | share | of a normal distribution |\n|---|---|---|")
-    for k in (1, 2, 3):
+    for k in SPREADS:
         share = float((error.abs() <= k * spread).float().mean())
         print(f"| {k} spreads | {share:.3f} | {math.erf(k / math.sqrt(2)):.3f} |")
 

@@ -26,6 +26,7 @@ from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.methods import build_methods
 from resample_ct.reconstruct.resample_settings import PRESETS, settings_from
 from resample_ct.reconstruct.trust import judge
+from resample_ct.reconstruct.uncertainty import HasSpread
 from resample_ct.slices import IMAGE_SIZE, network_slices
 
 
@@ -40,6 +41,7 @@ def main(files: tuple[Path, ...], preset: str, angles: tuple[int, ...], sigma: f
     models = read_models(job)
     assert models.prior is not None
     method = build_methods(job.methods, models.options(job))["resample"]
+    assert isinstance(method, HasSpread)
     for views in angles:
         projector = make_projector(ParallelBeam.uniform(IMAGE_SIZE, views))
         found = []
@@ -48,17 +50,17 @@ def main(files: tuple[Path, ...], preset: str, angles: tuple[int, ...], sigma: f
             truth, _ = network_slices(study.select([len(study) // 2]).volume, models.prior.window)
             sinogram, _ = noisy_projection(projector, truth, GaussianNoise(sigma), 0, 0)
             measurement = Measurement(projector, sinogram, torch.full((1,), sigma**2))
-            image = method(measurement, method_generators(0, [0])).clamp(0, 1)
-            (trust,) = judge(models.prior, measurement, image)
+            image, spread = method.with_spread(measurement, method_generators(0, [0]))
+            image = image.clamp(0, 1)
+            (trust,) = judge(models.prior, measurement, image, spread)
             ((_, _, error),) = compare(image, truth, models.prior.window)
-            found.append((trust.misfit_share, trust.prior_gap_hu, error))
-            print(
-                f"{views} views, {path}: misfit {trust.misfit_share:.3%}, "
-                f"gap {trust.prior_gap_hu:.1f} HU, error {error:.1f} HU",
-                flush=True,
-            )
-        misfit, gap, error = map(max, zip(*found, strict=True))
-        print(f"{views} views, largest: misfit {misfit:.3%}, gap {gap:.1f} HU, error {error:.1f} HU")
+            found.append((trust.misfit_share, trust.prior_gap_hu, trust.spread_hu or 0.0, error))
+            print(f"{views} views, {path}: {_told(*found[-1])}", flush=True)
+        print(f"{views} views, largest: {_told(*map(max, zip(*found, strict=True)))}", flush=True)
+
+
+def _told(misfit: float, gap: float, spread: float, error: float) -> str:
+    return f"misfit {misfit:.3%}, gap {gap:.1f} HU, spread {spread:.1f} HU, error {error:.1f} HU"
 
 
 if __name__ == "__main__":

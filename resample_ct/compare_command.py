@@ -21,6 +21,7 @@ from resample_ct.job_options import bundle_options, computing_options, job_of, r
     show_default=True,
     help="Of docs/methods.md; repeat for several.",
 )
+@click.option("--series", multiple=True, help="SeriesInstanceUID of each STUDY, in their order.")
 @click.option("--noise", "noises", multiple=True, default=("gaussian:0.01",), show_default=True)
 @click.option("--angles", multiple=True, default=(25,), show_default=True, type=click.IntRange(2))
 @click.option("--lesions", is_flag=True, help="Count lesions kept and invented; twice the time.")
@@ -33,6 +34,7 @@ from resample_ct.job_options import bundle_options, computing_options, job_of, r
 def compare(
     studies: tuple[Path, ...],
     out: Path,
+    series: tuple[str, ...],
     noises: tuple[str, ...],
     angles: tuple[int, ...],
     lesions: bool,
@@ -47,7 +49,7 @@ def compare(
 
     check_device(options["device"])
     common = job_of(source=studies[0], out=out, **options)
-    comparison = Comparison(common, studies, noises, angles, lesions)
+    comparison = Comparison(common, studies, series, noises, angles, lesions)
     with progress_bar() as progress:
         notes = run(comparison, resume, progress)
     for note in notes:

@@ -15,7 +15,7 @@ from resample_ct.units import Window
 class SliceMetrics:
     """One slice by one method; psnr, ssim and rmse_hu are None without a truth to compare with.
 
-    The last four are `resample_ct.reconstruct.trust.Trust`'s, None for a method that is not judged.
+    The last five are `resample_ct.reconstruct.trust.Trust`'s, None for a method that is not judged.
     """
 
     method: str
@@ -29,6 +29,7 @@ class SliceMetrics:
     misfit_share: float | None = None
     prior_gap_hu: float | None = None
     rays_per_pixel: float | None = None
+    spread_hu: float | None = None
     doubt: str | None = None
 
     def record(self) -> dict[str, Any]:

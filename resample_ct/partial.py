@@ -20,11 +20,12 @@ def open_partial(out: Path, record: dict[str, Any], resume: bool) -> Path:
 
     Args:
         out: where the result will be.
-        record: the command's options, and its weights' hashes, as JSON values; kept as `job.json`.
+        record: the command's options, and its weights' and sources' hashes, as JSON values; kept as
+            `job.json`.
         resume: continue what is there.
 
     Raises:
-        OptionError: leftovers without `resume`, or of other options or weights.
+        OptionError: leftovers without `resume`, or of other options, weights or slices.
     """
     partial = out.with_name(out.name + ".partial")
     path = partial / "job.json"
@@ -35,8 +36,8 @@ def open_partial(out: Path, record: dict[str, Any], resume: bool) -> Path:
             )
         if not path.exists() or json.loads(path.read_text()) != record:
             raise OptionError(
-                f"--resume {path}: was written with other options or weights, expected this command's; "
-                "repeat the first command with --resume, or delete the folder"
+                f"--resume {path}: was written with other options, weights or slices, expected this "
+                "command's; repeat the first command with --resume, or delete the folder"
             )
         return partial
     (partial / "batches").mkdir(parents=True)

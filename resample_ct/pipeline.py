@@ -29,7 +29,7 @@ from resample_ct.prior.latent import LatentPrior
 from resample_ct.problem import Batch, Problem, pose
 from resample_ct.progress import Update, silent
 from resample_ct.reconstruct.base import Measurement, Reconstructor
-from resample_ct.reconstruct.methods import build_methods
+from resample_ct.reconstruct.methods import NEEDS_PRIOR, build_methods
 from resample_ct.reconstruct.trust import judge
 from resample_ct.reconstruct.uncertainty import HasSpread
 
@@ -56,7 +56,8 @@ def reconstruct(
     methods = build_methods(job.methods, models.options(job))
     problem = pose(job, models.window)
     problem = problem.with_notes(models.notes_on(problem.geometry.image_size, problem.grid.spacing_mm[0]))
-    partial = open_partial(job.out, job.record() | {"weights": models.record()}, resume)
+    inputs = {"weights": models.record(), "sources": [problem.sha256]}
+    partial = open_partial(job.out, job.record() | inputs, resume)
     files = BatchFiles(partial / "batches", len(problem.indices), job.batch)
     if cluster is not None:
         finish_batches(cluster, job, problem, models, files, reconstruct_batch, progress)
@@ -102,7 +103,7 @@ def reconstruct_batch(
     batch: Batch,
     prior: LatentPrior | None,
 ) -> tuple[np.ndarray, list[dict[str, object]], np.ndarray | None]:
-    """One batch by one method; ReSample's results are judged by its prior.
+    """One batch by one method; results of the latent prior are judged by it.
 
     Returns:
         (N, row, column) relative attenuation in [0, 1], a record a slice: see `SliceMetrics`,
@@ -124,8 +125,8 @@ def reconstruct_batch(
     seconds = (time.perf_counter() - began) / len(batch.indices)
     residual = measurement.residual(image).tolist()
     trust: list[dict[str, object]] = [{} for _ in batch.indices]
-    if name == "resample" and prior is not None:
-        trust = [found.record() for found in judge(prior, measurement, image)]
+    if name in NEEDS_PRIOR and prior is not None:
+        trust = [found.record() for found in judge(prior, measurement, image, spread)]
     image = image.cpu()
     figures: list[tuple[float | None, float | None, float | None]] = [
         (None, None, None) for _ in batch.indices

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,6 +49,7 @@ class Problem:
         window: HU window that the attenuation is relative to.
         noise: in words.
         load: makes or reads the sinograms of some slices.
+        sha256: of the slices' HU, or of their measured sinograms.
     """
 
     study: Study
@@ -56,6 +59,11 @@ class Problem:
     window: Window
     noise: str
     load: Callable[[Sequence[int]], Batch]
+    sha256: str
+
+    def record(self) -> dict[str, Any]:
+        """What was reconstructed, as JSON values."""
+        return {"name": self.study.name, "series": self.study.uid, "sha256": self.sha256}
 
     def with_notes(self, notes: Sequence[str]) -> Problem:
         """The same, with more for the user to read."""
@@ -86,14 +94,17 @@ def pose(job: Job, window: Window | None) -> Problem:
         assert sinogram.noise_sigma is not None
         return _batch(some, sinogram.data, sinogram.noise_sigma, truth)
 
+    chosen = study.select(indices)
     return Problem(
-        study=study.select(indices),
+        study=chosen,
         grid=grid.select(indices),
         indices=indices,
         geometry=ParallelBeam.uniform(IMAGE_SIZE, job.n_angles),
         window=used,
         noise=f"{job.noise} (simulated)",
         load=load,
+        # Reads every slice once, so that one that cannot be decoded is refused before hours of work.
+        sha256=chosen.sha256(),
     )
 
 
@@ -157,4 +168,5 @@ def _measured(job: Job, window: Window | None) -> Problem:
         window=sinogram.window,
         noise=sinogram.noise,
         load=load,
+        sha256=hashlib.sha256(np.ascontiguousarray(sinogram.data[list(indices)], "<f4").data).hexdigest(),
     )

@@ -21,7 +21,7 @@ from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.units import Window
 
 FIGURES = {"psnr", "ssim", "rmse_hu", "residual", "seconds"}
-TRUST = {"misfit_share", "prior_gap_hu", "rays_per_pixel", "doubt"}
+TRUST = {"misfit_share", "prior_gap_hu", "rays_per_pixel", "spread_hu", "doubt"}
 KEYS = {"method", "study", "slice"} | FIGURES | TRUST
 QUICK = settings_from(
     "fast", ["steps=2", "pixel_iterations=2", "final_iterations=2", "final_latent_iterations=2"]
@@ -55,6 +55,7 @@ def test_folder_holds_everything_that_was_promised(job):
     assert all(set(r) == KEYS for r in records)
     assert all(20 < r["psnr"] < 40 and 0 < r["ssim"] < 1 for r in records)
     run = json.loads((job.out / "run.json").read_text())
+    assert run["source"]["sha256"] == read_study(job.source).select(range(3, 8)).sha256()
     assert run["job"]["seed"] == 0 and run["versions"]["torch"] and run["peak_memory_mb"] > 0
     assert len((job.out / "metrics.csv").read_text().splitlines()) == 1 + len(records)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,9 @@ class Comparison:
     """The options of `resample-ct compare`.
 
     Attributes:
-        common: what all conditions share; its source, views and noise are not used.
+        common: what all conditions share; its source, series, views and noise are not used.
         studies: with pixels, as the truth.
+        series: SeriesInstanceUID of each study, in their order; none where each holds one series.
         noises: see `resample_ct.physics.noise.parse_noise`.
         angles: numbers of views.
         lesions: also insert lesions, and count what is kept and invented.
@@ -35,6 +36,7 @@ class Comparison:
 
     common: Job
     studies: tuple[Path, ...]
+    series: tuple[str, ...] = ()
     noises: tuple[str, ...] = ("gaussian:0.01",)
     angles: tuple[int, ...] = (25,)
     lesions: bool = False
@@ -52,12 +54,19 @@ class Comparison:
                 given = " ".join(map(str, values)) or "nothing"
                 raise OptionError(f"{name}: found {given}, expected one or more, each once")
 
+        if self.series and len(self.series) != len(self.studies):
+            raise OptionError(
+                f"--series: found {len(self.series)} for {len(self.studies)} studies, expected one for "
+                "each, in their order"
+            )
+
     def conditions(self) -> Iterator[Condition]:
         """Studies one after another, and of each every noise, and at each every number of views."""
-        for (number, study), (level, noise), views in product(
-            enumerate(self.studies, 1), enumerate(self.noises, 1), self.angles
+        series = self.series or [None] * len(self.studies)
+        for (number, study, uid), (level, noise), views in product(
+            zip(count(1), self.studies, series, strict=False), enumerate(self.noises, 1), self.angles
         ):
-            job = replace(self.common, source=study, noise=noise, n_angles=views)
+            job = replace(self.common, source=study, series=uid, noise=noise, n_angles=views)
             yield Condition(f"study{number}-noise{level}-views{views}", job)
 
     def record(self) -> dict[str, Any]:

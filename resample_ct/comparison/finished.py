@@ -22,13 +22,15 @@ class ComparedSlice:
         truth: (row, column) relative attenuation.
         sinogram: (1, 1, angle, detector), as measured.
         images: of each method that did not refuse, (row, column) in [0, 1].
-        with_lesions: the same where lesions were put in, else empty.
+        spreads: the images' standard deviation, of each method that says it.
+        with_lesions: as `images` where lesions were put in, else empty.
     """
 
     index: int
     truth: np.ndarray
     sinogram: torch.Tensor
     images: dict[str, np.ndarray]
+    spreads: dict[str, np.ndarray]
     with_lesions: dict[str, np.ndarray]
 
 
@@ -60,15 +62,18 @@ class Finished:
     def slices(self) -> Iterator[ComparedSlice]:
         """One after another; a batch of each method is in memory."""
         plain = {name: self.plain.images(name) for name in self.methods}
+        spreads = {name: self.plain.spreads(name) for name in self.methods}
         sick = {} if self.sick is None else {name: self.sick.images(name) for name in self.methods}
         for first, stop in self.plain.ranges:
             batch = self.problem.load(self.problem.indices[first:stop])
             assert batch.truth is not None
             for place, index in enumerate(batch.indices):
+                said = {name: next(values, None) for name, values in spreads.items()}
                 yield ComparedSlice(
                     index=index,
                     truth=batch.truth[place, 0].numpy(),
                     sinogram=batch.sinogram[place : place + 1],
                     images={name: next(images) for name, images in plain.items()},
+                    spreads={name: value for name, value in said.items() if value is not None},
                     with_lesions={name: next(images) for name, images in sick.items()},
                 )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from resample_ct.comparison.coverage import Coverage
 from resample_ct.comparison.finished import ComparedSlice, Finished
 from resample_ct.comparison.lesions import KEPT_SHARE, invented, kept_share, place_lesions
 from resample_ct.comparison.perceptual import Distance
@@ -28,6 +29,7 @@ class Gathered:
         records: one for each method and slice.
         tissues: HU error of each method in each tissue: pixels, mean, standard deviation.
         histograms: of the same errors over `ERROR_EDGES`, by method and tissue.
+        coverage: of each method's uncertainty map, where it has one, see `Coverage`.
         lesions: one record for each method and lesion.
         invented: blobs that each method made in each slice.
     """
@@ -35,6 +37,7 @@ class Gathered:
     records: list[dict[str, Any]]
     tissues: list[dict[str, Any]]
     histograms: dict[str, dict[str, np.ndarray]]
+    coverage: list[dict[str, Any]]
     lesions: list[dict[str, Any]]
     invented: list[dict[str, Any]]
 
@@ -44,6 +47,7 @@ def gather(finished: Finished, lpips: Distance | None) -> Gathered:
     window, pixel_mm = finished.problem.window, finished.problem.grid.spacing_mm[0]
     key = {"condition": finished.condition.key}
     errors = {name: _TissueErrors() for name in finished.methods}
+    coverage = {name: Coverage() for name in finished.methods}
     extra: dict[tuple[str, int], dict[str, Any]] = {}
     lesions: list[dict[str, Any]] = []
     blobs: list[dict[str, Any]] = []
@@ -57,6 +61,8 @@ def gather(finished: Finished, lpips: Distance | None) -> Gathered:
             extra[name, part.index] = {"body_rmse_hu": rmse}
             if lpips is not None:
                 extra[name, part.index]["lpips"] = _perceptual(lpips, image, part.truth)
+            if name in part.spreads:
+                coverage[name].add(image, part.truth, part.spreads[name])
             if name in part.with_lesions:
                 which = key | {"method": name, "slice": part.index}
                 lesions += [which | fate for fate in _fates(finished, part, name, truth)]
@@ -70,6 +76,11 @@ def gather(finished: Finished, lpips: Distance | None) -> Gathered:
         ],
         tissues=[key | {"method": name} | row for name in errors for row in errors[name].rows()],
         histograms={name: found.counts for name, found in errors.items()},
+        coverage=[
+            key | {"method": name} | found
+            for name, counts in coverage.items()
+            if (found := counts.record(window.width)) is not None
+        ],
         lesions=lesions,
         invented=blobs,
     )

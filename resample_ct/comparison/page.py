@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
+from resample_ct.comparison.coverage import SPREADS
 from resample_ct.comparison.tissues import TISSUES
 from resample_ct.reconstruct.methods import TITLES
 
@@ -48,6 +50,7 @@ class Section:
         cautions: what to know about the rows.
         doubts: records whose prior is not to be trusted.
         tissues: of `Gathered`.
+        coverage: of `Gathered`; empty where no method has an uncertainty map.
         lesions: of `summarise_lesions`; empty where none were inserted.
         pictures: in their order.
     """
@@ -58,6 +61,7 @@ class Section:
     cautions: Sequence[str]
     doubts: Sequence[dict[str, Any]]
     tissues: Sequence[dict[str, Any]]
+    coverage: Sequence[dict[str, Any]]
     lesions: Sequence[dict[str, Any]]
     pictures: Sequence[Picture]
 
@@ -108,6 +112,7 @@ def page(title: str, statement: str, sections: Sequence[Section], facts: dict[st
         columns=shown,
         titles=TITLES,
         tissues=list(TISSUES),
+        normal={str(k): math.erf(k / math.sqrt(2)) for k in SPREADS},
         figure=_figure,
     )
 

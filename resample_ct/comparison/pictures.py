@@ -92,6 +92,19 @@ def lesion_montage(finished: Finished, part: ComparedSlice) -> bytes:
     return _png(figure)
 
 
+def spread_montage(finished: Finished, part: ComparedSlice) -> bytes:
+    """Of each method with an uncertainty map: the size of its error, and the map."""
+    width = finished.problem.window.width
+    figure, axes = _panels(2, len(part.spreads))
+    for place, (name, spread) in enumerate(part.spreads.items()):
+        error = np.abs(part.images[name] - part.truth)
+        for line, values in enumerate((error, spread)):
+            axes[line, place].imshow(width * values, cmap="magma", vmin=0, vmax=_ERROR_HU)
+            axes[line, place].set_title(f"RMS {width * _rms(values):.0f} HU", fontsize=8)
+    _name_rows(axes, (f"error, 0 to {_ERROR_HU:.0f} HU", "expected"))
+    return _png(figure)
+
+
 def slice_plots(records: Sequence[dict[str, Any]]) -> bytes:
     """PSNR, SSIM and HU error of every slice."""
     figure = Figure(figsize=(12, 3.2))

@@ -58,7 +58,8 @@ def compare(comparison: Comparison, resume: bool, progress: Update = silent) -> 
         (condition, _with_notes(pose(condition.job, models.window), models))
         for condition in comparison.conditions()
     ]
-    partial = open_partial(common.out, comparison.record() | {"weights": models.record()}, resume)
+    inputs = {"weights": models.record(), "sources": [problem.sha256 for _, problem in posed]}
+    partial = open_partial(common.out, comparison.record() | inputs, resume)
     passes = 2 if comparison.lesions else 1
     steps = _Steps(progress, sum(len(p.indices) for _, p in posed) * len(methods) * passes)
     finished = [

@@ -6,6 +6,7 @@ import csv
 import json
 import platform
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,12 @@ from resample_ct.comparison.pictures import (
     middle_slice,
     montage,
     slice_plots,
+    spread_montage,
 )
+from resample_ct.job import Job
 from resample_ct.models import Models
 from resample_ct.outputs import published, versions
+from resample_ct.reconstruct.resample_settings import PRESETS
 
 STATEMENT = "Comparison of reconstruction methods, for research only, not for diagnosis."
 
@@ -54,6 +58,7 @@ def write_comparison(
         "lpips": lpips_words,
         "summary": summarise(records),
         "tissues": [row for part in gathered for row in part.tissues],
+        "coverage": [row for part in gathered for row in part.coverage],
         "lesions": {
             "summary": fates,
             "records": [row for part in gathered for row in part.lesions],
@@ -72,13 +77,20 @@ def write_comparison(
         "LPIPS": lpips_words,
         "seed": job.seed,
         "batch": job.batch,
-        "preset of ReSample": job.preset,
         "weights": {k: f"{m['name']}, sha256 {m['sha256']}" for k, m in models.record().items()},
         "version": made_on,
         "condition": {part.condition.key: part.problem.study.name for part in finished},
     }
+    if "resample" in job.methods:
+        facts["ReSample"] = f"preset {job.preset}{_changed(job)}"
     title = f"ReSample-CT {__version__}: methods compared"
     (folder / "report.html").write_text(page(title, STATEMENT, sections, facts), encoding="utf-8")
+
+
+def _changed(job: Job) -> str:
+    """ReSample's settings that differ from the preset, as `--set` takes them; empty for none."""
+    preset = asdict(PRESETS[job.preset])
+    return "".join(f", {k}={v}" for k, v in asdict(job.settings).items() if v != preset[k])
 
 
 def _described(part: Finished) -> dict[str, Any]:
@@ -86,8 +98,7 @@ def _described(part: Finished) -> dict[str, Any]:
     return {
         "condition": part.condition.key,
         "job": published(part.condition.job),
-        "study": part.problem.study.name,
-        "series": part.problem.study.uid,
+        "source": part.problem.record(),
         "angles": part.condition.job.n_angles,
         "noise": part.condition.job.noise,
         "slices": list(part.problem.indices),
@@ -106,6 +117,7 @@ def _section(part: Finished, gathered: Gathered) -> Section:
         cautions=[*part.problem.study.notes, *part.cautions],
         doubts=[record for record in gathered.records if record["doubt"]],
         tissues=gathered.tissues,
+        coverage=gathered.coverage,
         lesions=summarise_lesions(gathered.lesions, gathered.invented),
         pictures=_pictures(part, gathered) if part.methods else [],
     )
@@ -122,6 +134,13 @@ def _pictures(part: Finished, gathered: Gathered) -> list[Picture]:
         Picture("Every slice", slice_plots(gathered.records)),
         Picture("HU errors by tissue of the truth, as shares of its pixels", histograms(gathered)),
     ]
+    if shown.spreads:
+        pictures.append(
+            Picture(
+                f"Slice {shown.index}: the size of the error, and what the method expects it to be",
+                spread_montage(part, shown),
+            )
+        )
     if shown.with_lesions:
         pictures.append(
             Picture(

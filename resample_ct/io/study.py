@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -80,6 +81,16 @@ class Study:
         if self.load is None:
             raise StudyError(f"{self.name}: holds no pixels, expected a study with images")
         return self.load(self.order[index])
+
+    def sha256(self) -> str:
+        """Of the HU of all slices, float32, one after another: the same for any file format or order.
+
+        Raises StudyError for a slice that cannot be decoded.
+        """
+        found = hashlib.sha256()
+        for index in range(len(self)):
+            found.update(np.ascontiguousarray(self.pixels(index).hu, "<f4").data)
+        return found.hexdigest()
 
     def with_padding(self, hu: np.ndarray, index: int) -> np.ndarray:
         """Put the source's padding back into a slice: what no ray saw must not look measured.

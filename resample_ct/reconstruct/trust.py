@@ -1,4 +1,4 @@
-"""When a latent prior is not to be trusted: three figures of a finished reconstruction, and their limits.
+"""When a latent prior is not to be trusted: four figures of a finished reconstruction, and their limits.
 
 None of them needs the truth:
 
@@ -6,6 +6,8 @@ None of them needs the truth:
   sinogram beyond its noise. Metal beyond the HU window cannot be explained, nor can other rays than A's.
 - prior gap: rms of x - D(E(x)) in HU, how far the result is from anything that the prior can express.
   Large for other objects than CT slices.
+- spread: rms of the uncertainty map in HU, where the method draws several samples. It grows with what the
+  measurement leaves open.
 - rays per pixel: measured values over unknown ones. The first two do not see what was never measured:
   from four views ReSample draws a plausible chest that fits, 160 to 180 HU away from the patient.
 
@@ -30,6 +32,7 @@ from resample_ct.reconstruct.base import Measurement
 
 MISFIT_LIMIT = 0.0062
 PRIOR_GAP_LIMIT_HU = 67.0
+SPREAD_LIMIT_HU = 1e9
 # Twelve views of 364 detector pixels for 256 x 256 of the image.
 RAYS_PER_PIXEL_LIMIT = 12 * 364 / 256**2
 
@@ -42,11 +45,13 @@ class Trust:
         misfit_share: of the sinogram's root mean square.
         prior_gap_hu: in HU.
         rays_per_pixel: measured values for each unknown one.
+        spread_hu: in HU; None where the method gives no spread.
     """
 
     misfit_share: float
     prior_gap_hu: float
     rays_per_pixel: float
+    spread_hu: float | None = None
 
     @property
     def doubt(self) -> str:
@@ -55,12 +60,17 @@ class Trust:
         if self.misfit_share > MISFIT_LIMIT:
             reasons.append(
                 f"{self.misfit_share:.2%} of the sinogram is left unexplained (ordinary slices: below "
-                f"{MISFIT_LIMIT:.2%}), as by metal or another geometry"
+                f"{MISFIT_LIMIT:.2%}), as by metal, another geometry or a method that did not get there"
             )
         if self.prior_gap_hu > PRIOR_GAP_LIMIT_HU:
             reasons.append(
                 f"the result is {self.prior_gap_hu:.0f} HU from what the prior can express (ordinary "
                 f"slices: below {PRIOR_GAP_LIMIT_HU:.0f} HU), as another kind of object is"
+            )
+        if self.spread_hu is not None and self.spread_hu > SPREAD_LIMIT_HU:
+            reasons.append(
+                f"samples of the prior leave {self.spread_hu:.0f} HU open (ordinary slices: below "
+                f"{SPREAD_LIMIT_HU:.0f} HU): the measurement does not decide"
             )
         if self.rays_per_pixel < RAYS_PER_PIXEL_LIMIT:
             reasons.append(
@@ -74,13 +84,19 @@ class Trust:
         return asdict(self) | {"doubt": self.doubt}
 
 
-def judge(prior: DiffusionPrior, measurement: Measurement, image: torch.Tensor) -> list[Trust]:
+def judge(
+    prior: DiffusionPrior,
+    measurement: Measurement,
+    image: torch.Tensor,
+    spread: torch.Tensor | None = None,
+) -> list[Trust]:
     """Judge each slice of a result; one projection, one E and one D.
 
     Args:
         prior: that made it.
         measurement: that it was made from.
         image: (B, 1, H, W) relative attenuation in [0, 1].
+        spread: (B, 1, H, W) its standard deviation, where the method gives it.
     """
     y = measurement.sinogram
     with torch.no_grad():
@@ -89,4 +105,9 @@ def judge(prior: DiffusionPrior, measurement: Measurement, image: torch.Tensor) 
         expressed = prior.decode(prior.encode(image)).clamp(0.0, 1.0)
         gap = (image - expressed).square().mean(dim=(1, 2, 3)).sqrt() * prior.window.width
     rays = y[0].numel() / image[0].numel()
-    return [Trust(float(m), float(g), rays) for m, g in zip(beyond / scale, gap, strict=True)]
+    open_hu: list[float | None] = [None] * len(image)
+    if spread is not None:
+        open_hu = (spread.square().mean(dim=(1, 2, 3)).sqrt() * prior.window.width).tolist()
+    return [
+        Trust(float(m), float(g), rays, s) for m, g, s in zip(beyond / scale, gap, open_hu, strict=True)
+    ]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from laws import fill_zero_weights
+from pydicom.uid import generate_uid
 
 from resample_ct.comparison import run
 from resample_ct.comparison.conditions import Comparison
 from resample_ct.errors import OptionError, PriorError
-from resample_ct.io.study import read_study
+from resample_ct.io.study import Study, read_study
 from resample_ct.job import Job
 from resample_ct.measure import simulate
 from resample_ct.models import Models
@@ -114,6 +116,45 @@ def test_weights_and_seed_are_named(comparison, tiny_bundle):
     assert found["summary"][0]["doubted"] == 2
     assert any("resample: the prior is not to be trusted on 2 of 2 slices" in note for note in notes)
     assert "can express" in text
+    assert "preset balanced, start=None, start_estimate=tv, start_rounds=4" in text
+
+
+def test_settings_of_resample_are_told_only_where_it_takes_part(comparison):
+    run.compare(comparison, resume=False)
+    assert "preset balanced" not in (comparison.common.out / "report.html").read_text()
+
+
+def test_uncertainty_map_is_held_against_the_error(comparison, tiny_bundle):
+    settings = replace(QUICK, samples=2)
+    common = replace(comparison.common, methods=("fbp", "resample"), prior=tiny_bundle, settings=settings)
+    run.compare(replace(comparison, common=common), resume=False)
+    (row,) = results(comparison)["coverage"]
+    assert row["method"] == "resample" and 20_000 < row["pixels"] <= 2 * 256**2
+    assert 0 < row["within"]["1"] <= row["within"]["2"] <= row["within"]["3"] <= 1
+    records = [r for r in results(comparison)["records"] if r["method"] == "resample"]
+    assert all(r["spread_hu"] > 0 for r in records)
+    # The air around the patient has part in the slice's error and spread, and next to none of either.
+    assert row["rms_error_hu"] > np.mean([r["rmse_hu"] for r in records])
+    text = (common.out / "report.html").read_text()
+    assert "Uncertainty maps" in text and text.count("data:image/png;base64,") == 4
+
+
+def test_series_are_chosen_study_by_study(comparison, series, tmp_path):
+    other = generate_uid()
+
+    def of_another_series(dataset, index):
+        dataset.SeriesInstanceUID = other
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+
+    both = shutil.copytree(series(3), tmp_path / "both")
+    shutil.copytree(series(3, of_another_series, name="other"), both / "other")
+    common = replace(comparison.common, slices="1", methods=("fbp",))
+    comparison = Comparison(common, (both, tmp_path / "other"), series=(other, other))
+    run.compare(comparison, resume=False)
+    first, second = (c["source"] for c in results(comparison)["conditions"])
+    assert first["series"] == second["series"] == other and first["sha256"] == second["sha256"]
+    with pytest.raises(OptionError, match="--series: found 1 for 2 studies, expected one for each"):
+        Comparison(common, (both, tmp_path / "other"), series=(other,))
 
 
 @pytest.mark.slow
@@ -173,7 +214,11 @@ def test_resumed_run_gives_the_same_figures(comparison, monkeypatch):
         run.compare(replace(comparison, lesions=False), resume=True)
     with monkeypatch.context() as patch:
         patch.setattr(Models, "record", lambda self: {"prior": {"name": "x", "sha256": "trained again"}})
-        with pytest.raises(OptionError, match="other options or weights"):
+        with pytest.raises(OptionError, match="other options, weights or slices"):
+            run.compare(comparison, resume=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(Study, "sha256", lambda self: "exported again")
+        with pytest.raises(OptionError, match="other options, weights or slices"):
             run.compare(comparison, resume=True)
     run.compare(comparison, resume=True)
     assert without_times(results(comparison)) == without_times(results(whole))

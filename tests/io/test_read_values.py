@@ -1,5 +1,8 @@
 """Stored values to HU: syntaxes, rescale, sign, padding."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pydicom
 import pytest
@@ -122,3 +125,19 @@ def test_a_padding_range_is_air_from_end_to_end(series):
 def test_an_unspecified_unit_is_taken_as_hu_and_noted(series, kind, notes):
     study = read_study(series(1, lambda dataset, index: setattr(dataset, "RescaleType", kind)))
     assert study.notes == notes
+
+
+def test_hash_is_of_the_values_whatever_the_file_is(series, tmp_path):
+    folder = series(3)
+    archive = shutil.make_archive(str(tmp_path / "zipped"), "zip", folder)
+    hashes = {read_study(source).sha256() for source in (folder, Path(archive))}
+
+    def one_more(dataset, index):
+        pixels = dataset.pixel_array.copy()
+        pixels[0, 0] += index == 2
+        dataset.PixelData = pixels.tobytes()
+
+    changed = read_study(series(3, one_more, name="changed"))
+    assert len(hashes) == 1 and changed.sha256() not in hashes
+    pairs = [[s.select([i]).sha256() for s in (changed, read_study(folder))] for i in range(3)]
+    assert sorted(one == other for one, other in pairs) == [False, True, True]

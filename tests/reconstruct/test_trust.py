@@ -17,6 +17,7 @@ from resample_ct.reconstruct.trust import (
     MISFIT_LIMIT,
     PRIOR_GAP_LIMIT_HU,
     RAYS_PER_PIXEL_LIMIT,
+    SPREAD_LIMIT_HU,
     Trust,
     judge,
 )
@@ -79,12 +80,21 @@ def test_rays_are_counted(image):
     assert found.rays_per_pixel == 4 * 46 / 32**2
 
 
+def test_spread_is_the_root_mean_square_of_a_slice_in_hu(image):
+    spread = torch.zeros_like(image)
+    spread[1, :, :16] = 0.02
+    none, some = judge(ShiftedBy(0.0), measured(image), image, spread)
+    assert none.spread_hu == 0 and some.spread_hu == pytest.approx(0.5**0.5 * 0.02 * 3000, rel=1e-4)
+    assert judge(ShiftedBy(0.0), measured(image), image)[0].spread_hu is None
+
+
 @pytest.mark.parametrize(
     "figures, told",
     [
         ((2 * MISFIT_LIMIT, 0.0, 1.0), "of the sinogram is left unexplained"),
         ((0.0, 2 * PRIOR_GAP_LIMIT_HU, 1.0), "from what the prior can express"),
         ((0.0, 0.0, RAYS_PER_PIXEL_LIMIT / 2), "the prior's guess"),
+        ((0.0, 0.0, 1.0, 2 * SPREAD_LIMIT_HU), "the measurement does not decide"),
     ],
 )
 def test_each_figure_beyond_its_limit_is_a_reason(figures, told):
@@ -93,7 +103,8 @@ def test_each_figure_beyond_its_limit_is_a_reason(figures, told):
 
 
 def test_figures_at_their_limits_leave_no_doubt():
-    assert Trust(MISFIT_LIMIT, PRIOR_GAP_LIMIT_HU, RAYS_PER_PIXEL_LIMIT).doubt == ""
+    limits = MISFIT_LIMIT, PRIOR_GAP_LIMIT_HU, RAYS_PER_PIXEL_LIMIT, SPREAD_LIMIT_HU
+    assert Trust(*limits).doubt == ""
 
 
 @pytest.fixture(scope="module")
