@@ -14,7 +14,7 @@ from fine_tune.observer import Observer
 from fine_tune.processes import Processes
 from fine_tune.source import SliceSource
 from fine_tune.training_data import Split, prepare, weights
-from resample_ct.errors import OptionError
+from resample_ct.partial import refuse_existing
 from resample_ct.prior.card import BundleCard
 from resample_ct.progress import Update, silent
 from resample_ct.units import Window
@@ -128,8 +128,7 @@ def open_run(
         OptionError: the output exists.
         StudyError: see `prepare`.
     """
-    if run.out.exists():
-        raise OptionError(f"--out {run.out}: exists, expected a new folder; name another one")
+    refuse_existing(run.out)
     run.split.parent.mkdir(parents=True, exist_ok=True)
     with processes.leader_first():
         data = prepare(

@@ -27,6 +27,7 @@ from resample_ct.measure import method_generators, parse_slices, slice_generator
 from resample_ct.metrics import compare
 from resample_ct.operators.tasks import TASKS, degraded_picture
 from resample_ct.outputs import versions
+from resample_ct.partial import refuse_existing
 from resample_ct.physics.operator import LinearOperator, Operator
 from resample_ct.prior.bundle import read_bundle
 from resample_ct.prior.colour import ColourPrior
@@ -95,8 +96,7 @@ def restore(job: RestoreJob, progress: Update = silent) -> list[dict[str, Any]]:
 
     Raises ResampleCTError for anything that a user can put right; nothing is left that looks whole.
     """
-    if job.out.exists():
-        raise OptionError(f"--out {job.out}: exists, expected a new folder; name another one")
+    refuse_existing(job.out)
     bundle = read_bundle(job.prior, job.device)
     images = _read(job, bundle)
     prior: DiffusionPrior = bundle if images.truth.shape[1] == 1 else ColourPrior(bundle)

@@ -1,0 +1,75 @@
+"""What a fine-tuning step of a model of the released FFHQ model's size takes: seconds and peak memory.
+
+    python benchmarks/full_size.py STUDIES --hold-out PATIENT,... [--train unet] [--batch 1] [--recompute]
+
+The weights are random numbers in the released layout; a step does not know the difference. The command
+itself is run twice, for one step and for three, and the difference is two steps.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import torch
+
+from resample_ct.prior.bundle import half_precision, write_bundle
+from resample_ct.prior.card import LatentPriorCard
+from resample_ct.prior.networks import UNetSettings, VQAutoencoderSettings
+
+FULL_SIZE = LatentPriorCard(
+    name="full-size",
+    description="Random weights in the released FFHQ layout.",
+    authors="",
+    data_source="",
+    licence="",
+    autoencoder=VQAutoencoderSettings(),
+    unet=UNetSettings(
+        channels=(224, 448, 672, 896),
+        latent_channels=3,
+        num_res_blocks=2,
+        attention_levels=(False, True, True, True),
+    ),
+    latent_scale=1.0,
+)
+
+
+@click.command()
+@click.argument("studies", type=click.Path(exists=True, path_type=Path))
+@click.option("--hold-out", required=True)
+@click.option("--train", "part", default="unet", show_default=True)
+@click.option("--batch", default=1, show_default=True)
+@click.option("--recompute", is_flag=True)
+def main(studies: Path, hold_out: str, part: str, batch: int, recompute: bool) -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = Path(folder) / "full-size"
+        torch.manual_seed(0)
+        networks = {name: settings.build() for name, settings in FULL_SIZE.networks.items()}
+        millions = {name: sum(p.numel() for p in n.parameters()) / 1e6 for name, n in networks.items()}
+        write_bundle(start, FULL_SIZE, {name: half_precision(n) for name, n in networks.items()})
+        del networks
+        options = ["--data", studies, "--hold-out", hold_out, "--init", start, "--train", part]
+        options += ["--batch", batch, "--validate-every", 0, *(["--recompute"] if recompute else [])]
+        seconds = []
+        for steps in (1, 3):
+            began = time.perf_counter()
+            command = [sys.executable, "-m", "resample_ct", "fine-tune", *options, "--steps", steps]
+            subprocess.run([*map(str, command), "--out", f"{folder}/{steps}"], check=True)
+            seconds.append(time.perf_counter() - began)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    print(", ".join(f"{name} {size:.0f} M weights" for name, size in millions.items()))
+    step = (seconds[1] - seconds[0]) / 2
+    print(
+        f"--train {part} --batch {batch}{' --recompute' * recompute}: {step:.1f} s a step, "
+        f"{seconds[0]:.0f} s for a whole run of one step, {peak:.1f} GB at the peak"
+    )
+
+
+if __name__ == "__main__":
+    main()
