@@ -35,7 +35,9 @@ bundle_options = together(
     click.option("--prior", type=click.Path(path_type=Path), help=_SHIPPED),
     click.option("--fbp-unet", type=click.Path(path_type=Path), help=_SHIPPED),
     click.option("--refiner", type=click.Path(path_type=Path), help=_SHIPPED),
-    click.option("--pixel-prior", type=click.Path(path_type=Path), help="Of dps, mcg, ddrm, dmps, dds."),
+    click.option(
+        "--pixel-prior", type=click.Path(path_type=Path), help="Bundle of dps, mcg, ddrm, dmps, dds."
+    ),
     click.option("--dncnn", type=click.Path(path_type=Path), help="Denoiser's bundle of admm-pnp."),
     click.option(
         "--unet-denoiser", type=click.Path(path_type=Path), help="Denoiser's bundle of pnp-unet."

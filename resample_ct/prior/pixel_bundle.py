@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from resample_ct.errors import PriorError
 from resample_ct.prior.bundle import read_card, read_networks, weights_hash
 from resample_ct.prior.card import BundleCard, ScheduleSettings, tensor_format
 from resample_ct.prior.networks import NetworkSettings
@@ -45,11 +44,6 @@ class PixelPriorCard(BundleCard):
 
 def read_pixel_prior(folder: Path | None = None, device: str = "cpu") -> PixelPrior:
     """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
-    if folder is None and not SHIPPED_PIXEL_PRIOR.exists():
-        raise PriorError(
-            "--pixel-prior: not given, and none is shipped, expected a bundle; train one with "
-            "`resample-ct fine-tune pixel --data STUDIES --out BUNDLE`"
-        )
     folder = folder or SHIPPED_PIXEL_PRIOR
     card = read_card(folder, PixelPriorCard)
     unet = read_networks(folder, card, device)["unet"]

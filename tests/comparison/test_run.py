@@ -22,7 +22,6 @@ from resample_ct.measure import simulate
 from resample_ct.models import Models
 from resample_ct.outputs import BatchFiles
 from resample_ct.physics.sinogram_file import write_sinogram
-from resample_ct.prior import pixel_bundle as on_disk
 from resample_ct.prior.bundle import half_precision, write_bundle
 from resample_ct.prior.pixel import PixelUNetSettings
 from resample_ct.prior.pixel_bundle import PixelPriorCard
@@ -245,16 +244,6 @@ def test_method_that_refuses_a_condition_is_a_gap_with_its_reason(comparison, pi
     assert reason.startswith("DDRM refuses it: --angles 100: found") and "fewer views" in reason
     assert reason in (common.out / "report.html").read_text()
     assert notes == [f"study1-noise1-views100: {reason}"]
-
-
-def test_missing_weights_are_refused_before_anything_runs_and_name_their_training(
-    comparison, monkeypatch, tmp_path
-):
-    monkeypatch.setattr(on_disk, "SHIPPED_PIXEL_PRIOR", tmp_path / "nowhere")
-    common = replace(comparison.common, methods=("fbp", "dds"))
-    with pytest.raises(PriorError, match=r"--pixel-prior: .* `resample-ct fine-tune pixel"):
-        run.compare(replace(comparison, common=common), resume=False)
-    assert list(common.out.parent.iterdir()) == []
 
 
 def test_a_bundle_that_is_not_there_is_named_by_its_option(comparison, tmp_path):
