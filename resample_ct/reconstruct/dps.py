@@ -3,7 +3,8 @@
 Chung, Kim, McCann, Klasky, Ye, "Diffusion Posterior Sampling for General Noisy Inverse Problems" (ICLR
 2023), Algorithm 1: x_{t-1} = DDPM(x_t) - zeta grad ||y - A(xhat(x_t))||, T = 1000, zeta = 0.3 to 1 over
 their tasks. Deviations: the step is divided by ||A|| (their operators have norm 1), and with fewer steps
-on a CPU it grows by the published number over them.
+on a CPU it grows by the published number over them. The misfit is of images in [0, 1], theirs of the
+network's [-1, 1], so that zeta = 1 here is a half there.
 """
 
 from __future__ import annotations
