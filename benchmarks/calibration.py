@@ -18,7 +18,7 @@ import torch
 from ablations import read_slices
 from scipy.optimize import nnls
 
-from resample_ct.comparison.coverage import SPREADS
+from resample_ct.comparison.coverage import Coverage
 from resample_ct.measure import method_generators
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
@@ -62,17 +62,16 @@ def main(studies: tuple[Path, ...], preset: str, overrides: tuple[str, ...], noi
     print(
         f"fitted: samples {weights[0]:.3g}, distance {weights[1]:.3g}, floor {math.sqrt(weights[2]):.3g}"
     )
-    spread = expected_error(samples, image)[body]
-    print(f"RMS error {rms(error):.4f}, RMS spread {rms(spread):.4f}")
+    spread = expected_error(samples, image)
+    counts = Coverage()
+    for parts in zip(image, truth, spread, strict=True):
+        counts.add(*(part[0].numpy() for part in parts))
+    found = counts.record(prior.window.width)
+    assert found is not None
+    print(f"RMS error {found['rms_error_hu']:.1f} HU, RMS spread {found['rms_spread_hu']:.1f} HU")
     print("| within | share | of a normal distribution |\n|---|---|---|")
-    for k in SPREADS:
-        share = float((error.abs() <= k * spread).float().mean())
-        print(f"| {k} spreads | {share:.3f} | {math.erf(k / math.sqrt(2)):.3f} |")
-
-
-def rms(values: torch.Tensor) -> float:
-    """Root of the mean square."""
-    return float(values.square().mean().sqrt())
+    for k, share in found["within"].items():
+        print(f"| {k} spreads | {share:.3f} | {math.erf(int(k) / math.sqrt(2)):.3f} |")
 
 
 if __name__ == "__main__":

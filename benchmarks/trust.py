@@ -9,6 +9,7 @@ their largest at each number of views.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
@@ -54,12 +55,13 @@ def main(files: tuple[Path, ...], preset: str, angles: tuple[int, ...], sigma: f
             image = image.clamp(0, 1)
             (trust,) = judge(models.prior, measurement, image, spread)
             ((_, _, error),) = compare(image, truth, models.prior.window)
-            found.append((trust.misfit_share, trust.prior_gap_hu, trust.spread_hu or 0.0, error))
+            found.append((trust.misfit_share, trust.prior_gap_hu, trust.spread_hu or math.nan, error))
             print(f"{views} views, {path}: {_told(*found[-1])}", flush=True)
         print(f"{views} views, largest: {_told(*map(max, zip(*found, strict=True)))}", flush=True)
 
 
 def _told(misfit: float, gap: float, spread: float, error: float) -> str:
+    """Not-a-number is the spread of a preset that draws one sample."""
     return f"misfit {misfit:.3%}, gap {gap:.1f} HU, spread {spread:.1f} HU, error {error:.1f} HU"
 
 

@@ -108,7 +108,7 @@ def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models,
         "job": published(job),
         "versions": versions(),
         "models": models.record(),
-        "source": problem.record(),
+        "source": published_source(job, problem),
         "series": series,
         "notes": list(problem.study.notes),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
@@ -145,6 +145,12 @@ def _write_spread(
 def published(job: Job) -> dict[str, Any]:
     """The options for the record of the run, without paths that may name the patient."""
     return job.record() | ({"source": None, "out": None, "fetched_from": None} if job.deidentify else {})
+
+
+def published_source(job: Job, problem: Problem) -> dict[str, Any]:
+    """What was reconstructed; without the hash by which who has the images could tell whose they are."""
+    sha256 = None if job.deidentify else problem.sha256
+    return {"name": problem.study.name, "series": problem.study.uid, "sha256": sha256}
 
 
 def _derivation(job: Job, problem: Problem, name: str, models: Models) -> Derivation:

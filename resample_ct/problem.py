@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +37,21 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A study as a job reads it, and the slices of it that the job wants.
+
+    Attributes:
+        study: whole.
+        indices: places of the wanted slices.
+        sha256: of their HU, see `Study.sha256`.
+    """
+
+    study: Study
+    indices: tuple[int, ...]
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Problem:
     """A job's slices.
 
@@ -49,7 +63,7 @@ class Problem:
         window: HU window that the attenuation is relative to.
         noise: in words.
         load: makes or reads the sinograms of some slices.
-        sha256: of the slices' HU, or of their measured sinograms.
+        sha256: of the slices' HU, or of their measured sinograms and noise.
     """
 
     study: Study
@@ -61,9 +75,11 @@ class Problem:
     load: Callable[[Sequence[int]], Batch]
     sha256: str
 
-    def record(self) -> dict[str, Any]:
-        """What was reconstructed, as JSON values."""
-        return {"name": self.study.name, "series": self.study.uid, "sha256": self.sha256}
+    @property
+    def identity(self) -> str:
+        """A hash of all that the results come from: values, rays, noise and place."""
+        parts = (self.sha256, self.geometry, self.window, self.noise, self.grid.affine.tolist())
+        return hashlib.sha256(f"{parts} {self.grid.positions.tolist()}".encode()).hexdigest()
 
     def with_notes(self, notes: Sequence[str]) -> Problem:
         """The same, with more for the user to read."""
@@ -82,9 +98,20 @@ def pose(job: Job, window: Window | None) -> Problem:
     """
     if job.source.suffix.lower() in SINOGRAM_SUFFIXES:
         return _measured(job, window)
+    return pose_simulated(job, read_source(job), window)
+
+
+def read_source(job: Job) -> Source:
+    """Read a job's study. Raises ResampleCTError where that cannot be done, or has no such slices."""
     study = _named_or_not(job, read_study(job.source, job.series))
-    used = window or Window()
     indices = tuple(parse_slices(job.slices, len(study)))
+    return Source(study, indices, study.select(indices).sha256())
+
+
+def pose_simulated(job: Job, source: Source, window: Window | None) -> Problem:
+    """Slices of a study that was read before, behind simulated sinograms; else as `pose`."""
+    study, indices = source.study, source.indices
+    used = window or Window()
     grid = study.grid.resized(IMAGE_SIZE)
     # Refused now rather than when the first batch is simulated.
     parse_noise(job.noise, grid.spacing_mm[0], used)
@@ -94,17 +121,15 @@ def pose(job: Job, window: Window | None) -> Problem:
         assert sinogram.noise_sigma is not None
         return _batch(some, sinogram.data, sinogram.noise_sigma, truth)
 
-    chosen = study.select(indices)
     return Problem(
-        study=chosen,
+        study=study.select(indices),
         grid=grid.select(indices),
         indices=indices,
         geometry=ParallelBeam.uniform(IMAGE_SIZE, job.n_angles),
         window=used,
         noise=f"{job.noise} (simulated)",
         load=load,
-        # Reads every slice once, so that one that cannot be decoded is refused before hours of work.
-        sha256=chosen.sha256(),
+        sha256=source.sha256,
     )
 
 
@@ -124,6 +149,13 @@ def _batch(
         noise_variance=torch.from_numpy(sigma**2).float(),
         truth=truth,
     )
+
+
+def _hash_of(*arrays: np.ndarray) -> str:
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(np.ascontiguousarray(array, "<f4").data)
+    return found.hexdigest()
 
 
 def _measured(job: Job, window: Window | None) -> Problem:
@@ -168,5 +200,5 @@ def _measured(job: Job, window: Window | None) -> Problem:
         window=sinogram.window,
         noise=sinogram.noise,
         load=load,
-        sha256=hashlib.sha256(np.ascontiguousarray(sinogram.data[list(indices)], "<f4").data).hexdigest(),
+        sha256=_hash_of(sinogram.data[list(indices)], sigma[list(indices)]),
     )

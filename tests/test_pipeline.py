@@ -16,6 +16,7 @@ from resample_ct.errors import OptionError, StudyError
 from resample_ct.io.study import read_study
 from resample_ct.job import Job
 from resample_ct.measure import simulate
+from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.sinogram_file import read_sinogram, write_sinogram
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.units import Window
@@ -129,6 +130,50 @@ def test_resume_refuses_other_options_and_a_new_run_the_leftovers(job, monkeypat
         pipeline.reconstruct(job, resume=False)
     with pytest.raises(OptionError, match="other options"):
         pipeline.reconstruct(replace(job, seed=5), resume=True)
+
+
+def test_resume_refuses_slices_that_changed(job, series, monkeypatch):
+    job = replace(job, source=series(4), slices="1:4", batch=1)
+    interrupted(job, 1, monkeypatch)
+    path = sorted(job.source.iterdir())[2]
+    dataset = pydicom.dcmread(path)
+    pixels = dataset.pixel_array.copy()
+    pixels[100, 100] += 1
+    dataset.PixelData = pixels.tobytes()
+    dataset.save_as(path)
+    with pytest.raises(OptionError, match="other options, weights or slices"):
+        pipeline.reconstruct(job, resume=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"noise_sigma": np.full(2, 0.02)},
+        {"geometry": replace(ParallelBeam.uniform(256, 25), detector_spacing=0.99)},
+    ],
+    ids=str,
+)
+def test_resume_refuses_a_measurement_that_was_corrected(job, tmp_path, monkeypatch, change):
+    path = tmp_path / "measured.h5"
+    sinogram, _ = simulate(read_study(job.source), [3, 4], 25, "gaussian:0.01", 0, Window())
+    write_sinogram(sinogram, path)
+    job = replace(job, source=path, slices=None, batch=1)
+    interrupted(job, 1, monkeypatch)
+    path.unlink()
+    write_sinogram(replace(sinogram, **change), path)
+    with pytest.raises(OptionError, match="other options, weights or slices"):
+        pipeline.reconstruct(job, resume=True)
+    path.unlink()
+    write_sinogram(sinogram, path)
+    pipeline.reconstruct(job, resume=True)
+
+
+@pytest.mark.slow
+def test_every_method_of_the_latent_prior_is_judged(job, tiny_bundle):
+    job = replace(job, methods=("fbp", "psld"), prior=tiny_bundle, slices="3")
+    pipeline.reconstruct(job, resume=False)
+    fbp, psld = json.loads((job.out / "metrics.json").read_text())
+    assert fbp["doubt"] is None and "can express" in psld["doubt"]
 
 
 def test_existing_folder_is_never_touched(job):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import count, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -48,26 +48,30 @@ class Comparison:
                     f"{study}: found a sinogram file, which has no truth to compare with, expected a "
                     "study; use `resample-ct reconstruct`"
                 )
-        axes = {"STUDY": self.studies, "--noise": self.noises, "--angles": self.angles}
-        for name, values in axes.items():
-            if not values or len(set(values)) < len(values):
-                given = " ".join(map(str, values)) or "nothing"
-                raise OptionError(f"{name}: found {given}, expected one or more, each once")
-
         if self.series and len(self.series) != len(self.studies):
             raise OptionError(
                 f"--series: found {len(self.series)} for {len(self.studies)} studies, expected one for "
                 "each, in their order"
             )
+        sources = [" ".join(filter(None, map(str, source))) for source in self._sources()]
+        axes = {"STUDY": sources, "--noise": self.noises, "--angles": self.angles}
+        for name, values in axes.items():
+            if not values or len(set(values)) < len(values):
+                given = ", ".join(map(str, values)) or "nothing"
+                raise OptionError(f"{name}: found {given}, expected one or more, each once")
 
     def conditions(self) -> Iterator[Condition]:
         """Studies one after another, and of each every noise, and at each every number of views."""
-        series = self.series or [None] * len(self.studies)
-        for (number, study, uid), (level, noise), views in product(
-            zip(count(1), self.studies, series, strict=False), enumerate(self.noises, 1), self.angles
+        for (number, (study, uid)), (level, noise), views in product(
+            enumerate(self._sources(), 1), enumerate(self.noises, 1), self.angles
         ):
             job = replace(self.common, source=study, series=uid, noise=noise, n_angles=views)
             yield Condition(f"study{number}-noise{level}-views{views}", job)
+
+    def _sources(self) -> list[tuple[Path, str | None]]:
+        """Each study and the series to take of it, where it says which."""
+        series = self.series or (None,) * len(self.studies)
+        return list(zip(self.studies, series, strict=True))
 
     def record(self) -> dict[str, Any]:
         """The options as JSON values, to tell this comparison from another."""

@@ -100,7 +100,8 @@ def spread_montage(finished: Finished, part: ComparedSlice) -> bytes:
         error = np.abs(part.images[name] - part.truth)
         for line, values in enumerate((error, spread)):
             axes[line, place].imshow(width * values, cmap="magma", vmin=0, vmax=_ERROR_HU)
-            axes[line, place].set_title(f"RMS {width * _rms(values):.0f} HU", fontsize=8)
+            title = f"{TITLES[name]}: " if line == 0 else ""
+            axes[line, place].set_title(f"{title}RMS {width * _rms(values):.0f} HU", fontsize=8)
     _name_rows(axes, (f"error, 0 to {_ERROR_HU:.0f} HU", "expected"))
     return _png(figure)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from resample_ct.physics.backends import make_projector
 from resample_ct.physics.noise import parse_noise
 from resample_ct.pipeline import doubts, reconstruct_batch
 from resample_ct.prior.latent import LatentPrior
-from resample_ct.problem import Batch, Problem, pose
+from resample_ct.problem import Batch, Problem, Source, pose_simulated, read_source
 from resample_ct.progress import Update, silent
 from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.methods import TITLES, build_methods
@@ -54,11 +54,8 @@ def compare(comparison: Comparison, resume: bool, progress: Update = silent) -> 
     refuse_existing(common.out)
     models = read_models(common)
     methods = build_methods(common.methods, models.options(common))
-    posed = [
-        (condition, _with_notes(pose(condition.job, models.window), models))
-        for condition in comparison.conditions()
-    ]
-    inputs = {"weights": models.record(), "sources": [problem.sha256 for _, problem in posed]}
+    posed = list(_pose(comparison, models))
+    inputs = {"weights": models.record(), "sources": [problem.identity for _, problem in posed]}
     partial = open_partial(common.out, comparison.record() | inputs, resume)
     passes = 2 if comparison.lesions else 1
     steps = _Steps(progress, sum(len(p.indices) for _, p in posed) * len(methods) * passes)
@@ -97,8 +94,17 @@ class _Steps:
         self.progress(self.done, self.total, label)
 
 
-def _with_notes(problem: Problem, models: Models) -> Problem:
-    return problem.with_notes(models.notes_on(problem.geometry.image_size, problem.grid.spacing_mm[0]))
+def _pose(comparison: Comparison, models: Models) -> Iterator[tuple[Condition, Problem]]:
+    """Every condition's slices; a study is read once, and has one new identity where it gets one."""
+    sources: dict[tuple[Path, str | None], Source] = {}
+    for condition in comparison.conditions():
+        job = condition.job
+        which = job.source, job.series
+        if which not in sources:
+            sources[which] = read_source(job)
+        problem = pose_simulated(job, sources[which], models.window)
+        notes = models.notes_on(problem.geometry.image_size, problem.grid.spacing_mm[0])
+        yield condition, problem.with_notes(notes)
 
 
 def _run(

@@ -29,7 +29,7 @@ from resample_ct.comparison.pictures import (
 )
 from resample_ct.job import Job
 from resample_ct.models import Models
-from resample_ct.outputs import published, versions
+from resample_ct.outputs import published, published_source, versions
 from resample_ct.reconstruct.resample_settings import PRESETS
 
 STATEMENT = "Comparison of reconstruction methods, for research only, not for diagnosis."
@@ -90,7 +90,8 @@ def write_comparison(
 def _changed(job: Job) -> str:
     """ReSample's settings that differ from the preset, as `--set` takes them; empty for none."""
     preset = asdict(PRESETS[job.preset])
-    return "".join(f", {k}={v}" for k, v in asdict(job.settings).items() if v != preset[k])
+    different = {k: v for k, v in asdict(job.settings).items() if v != preset[k]}
+    return "".join(f", {k}={'none' if v is None else v}" for k, v in different.items())
 
 
 def _described(part: Finished) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def _described(part: Finished) -> dict[str, Any]:
     return {
         "condition": part.condition.key,
         "job": published(part.condition.job),
-        "source": part.problem.record(),
+        "source": published_source(part.condition.job, part.problem),
         "angles": part.condition.job.n_angles,
         "noise": part.condition.job.noise,
         "slices": list(part.problem.indices),

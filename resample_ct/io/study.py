@@ -83,7 +83,7 @@ class Study:
         return self.load(self.order[index])
 
     def sha256(self) -> str:
-        """Of the HU of all slices, float32, one after another: the same for any file format or order.
+        """Of the HU of all slices, float32, one after another, however the files are packed or named.
 
         Raises StudyError for a slice that cannot be decoded.
         """
@@ -139,5 +139,7 @@ def read_study(source: str | Path | Sequence[Path], series: str | None = None) -
     if isinstance(source, str):
         source = Path(source)
     if isinstance(source, Path) and is_nifti(source):
+        if series is not None:
+            raise StudyError(f"--series {series}: found a NIfTI, {source}, which has none; leave it out")
         return read_nifti(source)
     return read_dicom(source, series)

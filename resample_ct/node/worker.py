@@ -65,12 +65,15 @@ class Worker:
         return True
 
     def _prepare(self, job: QueuedJob, path: Path) -> None:
-        """Link the job's instances, and drop a beginning that other options or versions made."""
+        """Link the job's instances, and drop a beginning of other options, versions or files."""
         shutil.rmtree(path / "source", ignore_errors=True)
         (path / "source").mkdir()
+        instances = {}
         for sop_uid, file in self._queue.sources(job.number):
             os.link(file, path / "source" / f"{sop_uid}.dcm")
-        made_by = json.dumps([__version__, self._settings.arguments])
+            found = file.stat()
+            instances[sop_uid] = found.st_size, found.st_mtime_ns
+        made_by = json.dumps([__version__, self._settings.arguments, instances], sort_keys=True)
         record, partial = path / "made-by.json", path / "out.partial"
         if not record.exists() or record.read_text() != made_by or not _can_resume(partial):
             shutil.rmtree(partial, ignore_errors=True)

@@ -116,11 +116,11 @@ class ScheduleSettings(BaseModel):
 
 
 class LatentPriorCard(BundleCard):
-    """Of a latent diffusion model: an autoencoder, and a UNet that predicts the noise on its latents.
+    """Of a latent diffusion model: an autoencoder, and a UNet that tells its latents from noise.
 
     Attributes:
         autoencoder: E and D.
-        unet: the noise predictor.
+        unet: on the latents.
         latent_scale: latents are divided by it, so that they have unit standard deviation.
         quantise: whether D moves latents to the codebook first, where the autoencoder has one.
         schedule: of the noise.

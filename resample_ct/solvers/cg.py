@@ -19,11 +19,6 @@ def _ratio(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return torch.where(b > 0, a / b.clamp(min=1e-30), 0.0)
 
 
-def slice_norm(a: torch.Tensor) -> torch.Tensor:
-    """Euclidean norm of each slice, (B, 1, 1, 1)."""
-    return _dot(a, a).sqrt()
-
-
 def conjugate_gradient(
     apply: Callable[[torch.Tensor], torch.Tensor], b: torch.Tensor, iterations: int
 ) -> torch.Tensor:

@@ -6,11 +6,8 @@ from collections.abc import Callable
 
 import torch
 
-from resample_ct.solvers.cg import conjugate_gradient, slice_norm
+from resample_ct.solvers.cg import conjugate_gradient
 
-# Of a finite difference, in units of the direction's root mean square: the decoders are smooth over a
-# hundredth of a latent's standard deviation, and single precision leaves four digits of the quotient.
-_DIFFERENCE = 1e-2
 # Times that a step too long for a slice is halved before that slice stays where it is.
 _HALVINGS = 6
 
@@ -20,37 +17,43 @@ def gauss_newton(
     y: torch.Tensor,
     start: torch.Tensor,
     tau: torch.Tensor,
-    steps: int,
     iterations: int,
+    between: int,
     damping: float,
 ) -> torch.Tensor:
     """argmin_z ||model(z) - y||^2 from `start`, each slice on its own.
 
-    Each step solves (J^T J + damping) dz = J^T (y - model(z)) by a few conjugate-gradient iterations.
-    J is never formed: J^T comes from back-propagation, J from a finite difference, so that an iteration
-    costs what one of gradient descent does.
+    Each step solves (J^T J + damping) dz = J^T (y - model(z)) by conjugate gradients. J is never formed:
+    J^T comes from back-propagation, and J from back-propagation through that, so that both are of one J,
+    the one of gradient descent, also where a network rounds or quantises.
 
     Args:
-        model: differentiable, (B, ...) to the shape of `y`.
+        model: twice differentiable, (B, ...) to the shape of `y`.
         y: (B, channels, row, column), what it should give.
         start: (B, channels, row, column).
         tau: (B,) mean squared residual at which a slice is done.
-        steps: linearisations at most.
-        iterations: of conjugate gradients in each.
+        iterations: of conjugate gradients at most, in all.
+        between: of them from one linearisation to the next.
         damping: Levenberg's.
 
     Returns:
         (B, channels, row, column), nowhere of a larger residual than `start`.
     """
     z, residual = start.detach(), None
-    for _ in range(steps):
+    going_on = torch.ones(len(start), dtype=torch.bool, device=start.device)
+    for done in range(0, iterations, between):
         linear = _Linearised(model, z)
         residual = _mean_square(linear.value - y) if residual is None else residual
-        going_on = residual > tau
+        going_on = going_on & (residual > tau)
         if not bool(going_on.any()):
             break
-        dz = linear.step_towards(y, damping, iterations) * going_on.view(-1, 1, 1, 1)
-        z, residual = _far_enough(lambda z: _mean_square(model(z) - y), z, dz, residual)
+        dz = linear.step_towards(y, damping, min(between, iterations - done))
+        # Its graph is as large as the next one's.
+        del linear
+        dz = dz * going_on.view(-1, 1, 1, 1)
+        z, found = _far_enough(lambda z: _mean_square(model(z) - y), z, dz, residual)
+        # From where it stands a slice that did not move would only be given the same step again.
+        going_on, residual = going_on & (found < residual), found
     return z
 
 
@@ -64,7 +67,7 @@ def _far_enough(
     dz: torch.Tensor,
     residual: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Z + dz, with dz halved for each slice until its residual falls; and the residual there."""
+    """The sum z + dz, dz halved for each slice until its residual falls; and the residual there."""
     with torch.no_grad():
         for _ in range(_HALVINGS):
             found = residual_of(z + dz)
@@ -79,10 +82,12 @@ class _Linearised:
     """model(z + dz) = value + J dz."""
 
     def __init__(self, model: Callable[[torch.Tensor], torch.Tensor], z: torch.Tensor) -> None:
-        self._model = model
         with torch.enable_grad():
             self._z = z.detach().requires_grad_(True)
             self._value = model(self._z)
+            # J^T u is linear in u, whatever u is: what transposes it is J.
+            self._u = torch.zeros_like(self._value).requires_grad_(True)
+            (self._pulled,) = torch.autograd.grad(self._value, self._z, self._u, create_graph=True)
         self.value = self._value.detach()
 
     def step_towards(self, y: torch.Tensor, damping: float, iterations: int) -> torch.Tensor:
@@ -94,11 +99,8 @@ class _Linearised:
         )
 
     def _along(self, dz: torch.Tensor) -> torch.Tensor:
-        size = slice_norm(dz) / dz[0].numel() ** 0.5
-        share = torch.where(size > 0, _DIFFERENCE / size.clamp(min=1e-30), 0.0)
-        with torch.no_grad():
-            moved = self._model(self._z + share * dz)
-        return torch.where(share > 0, (moved - self.value) / share.clamp(min=1e-30), 0.0)
+        (moved,) = torch.autograd.grad(self._pulled, self._u, dz, retain_graph=True)
+        return moved
 
     def _transposed(self, u: torch.Tensor) -> torch.Tensor:
         (gradient,) = torch.autograd.grad(self._value, self._z, u, retain_graph=True)

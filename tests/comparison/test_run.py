@@ -115,7 +115,8 @@ def test_weights_and_seed_are_named(comparison, tiny_bundle):
     assert found["summary"][0]["doubted"] == 2
     assert any("resample: the prior is not to be trusted on 2 of 2 slices" in note for note in notes)
     assert "can express" in text
-    assert "preset balanced, start=None, start_estimate=tv, start_rounds=4" in text
+    (told,) = re.findall("preset balanced, ([^<]*)<", text)
+    assert "start=none" in told and settings_from("balanced", told.split(", ")) == QUICK
 
 
 def test_settings_of_resample_are_told_only_where_it_takes_part(comparison):
@@ -154,6 +155,30 @@ def test_series_are_chosen_study_by_study(comparison, series, tmp_path):
     assert first["series"] == second["series"] == other and first["sha256"] == second["sha256"]
     with pytest.raises(OptionError, match="--series: found 1 for 2 studies, expected one for each"):
         Comparison(common, (both, tmp_path / "other"), series=(other,))
+
+
+def test_series_of_one_folder_are_compared_each_once(comparison, series):
+    both, other = series(3), generate_uid()
+
+    def of_another_series(dataset, index):
+        dataset.SeriesInstanceUID = other
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+
+    first = read_study(both).uid
+    shutil.copytree(series(3, of_another_series, name="other"), both / "other")
+    common = replace(comparison.common, slices="1", methods=("fbp",))
+    run.compare(Comparison(common, (both, both), series=(first, other)), resume=False)
+    compared = [c["source"]["series"] for c in results(replace(comparison, common=common))["conditions"]]
+    assert compared == [first, other]
+    with pytest.raises(OptionError, match="each once"):
+        Comparison(common, (both, both), series=(other, other))
+
+
+def test_de_identified_study_is_one_series_under_every_condition(comparison):
+    common = replace(comparison.common, deidentify=True)
+    run.compare(replace(comparison, common=common, angles=(25, 10)), resume=False)
+    first, second = (c["source"] for c in results(comparison)["conditions"])
+    assert first == second and first["sha256"] is None
 
 
 @pytest.mark.slow

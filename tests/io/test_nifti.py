@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from resample_ct.errors import StudyError
 from resample_ct.io.nifti import read_nifti, write_nifti
 from resample_ct.io.study import read_study
 from resample_ct.volume import Grid, Volume
@@ -202,3 +203,10 @@ def test_the_description_fits_the_header(tmp_path):
 def test_a_lone_slice_has_its_thickness(tmp_path):
     write_nifti(volume([[0, 0, 0]]), tmp_path / "ct.nii")
     assert nib.load(tmp_path / "ct.nii").header.get_zooms()[2] == pytest.approx(1.0)
+
+
+def test_nifti_has_no_series_to_choose(tmp_path):
+    path = tmp_path / "volume.nii.gz"
+    nib.save(nib.Nifti1Image(np.zeros((4, 4, 2), np.int16), np.eye(4)), path)
+    with pytest.raises(StudyError, match=r"--series 1\.2: found a NIfTI"):
+        read_study(path, "1.2")
