@@ -68,6 +68,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("balanced", ("final_iterations=400",)),
     ("balanced", ("final_rule=none",)),
     ("balanced", ("final_latent_iterations=20", "latent_rate=0.02")),
+    ("balanced", ("final_latent_iterations=20", "latent_rule=gauss-newton")),
     ("balanced", ("latent_dps_scale=0.5",)),
     ("balanced", ("variance_rule=code",)),
     *(
