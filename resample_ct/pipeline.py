@@ -56,7 +56,7 @@ def reconstruct(
     methods = build_methods(job.methods, models.options(job))
     problem = pose(job, models.window)
     problem = problem.with_notes(models.notes_on(problem.geometry.image_size, problem.grid.spacing_mm[0]))
-    inputs = {"weights": models.record(), "source": problem.identity}
+    inputs = {"weights": models.record(), "identity": problem.identity}
     partial = open_partial(job.out, job.record() | inputs, resume)
     files = BatchFiles(partial / "batches", len(problem.indices), job.batch)
     if cluster is not None:

@@ -28,7 +28,8 @@ class Comparison:
     Attributes:
         common: what all conditions share; its source, series, views and noise are not used.
         studies: with pixels, as the truth.
-        series: SeriesInstanceUID of each study, in their order; none where each holds one series.
+        series: SeriesInstanceUID of each study, in their order, "" of one that holds a single series; none
+            where all do.
         noises: see `resample_ct.physics.noise.parse_noise`.
         angles: numbers of views.
         lesions: also insert lesions, and count what is kept and invented.
@@ -70,8 +71,8 @@ class Comparison:
 
     def _sources(self) -> list[tuple[Path, str | None]]:
         """Each study and the series to take of it, where it says which."""
-        series = self.series or (None,) * len(self.studies)
-        return list(zip(self.studies, series, strict=True))
+        series = self.series or ("",) * len(self.studies)
+        return [(study, uid or None) for study, uid in zip(self.studies, series, strict=True)]
 
     def record(self) -> dict[str, Any]:
         """The options as JSON values, to tell this comparison from another."""

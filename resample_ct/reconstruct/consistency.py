@@ -19,7 +19,7 @@ PixelRule = Literal["pseudo-inverse", "ridge", "piccs", "gradient"]
 LatentRule = Literal["adam", "gauss-newton"]
 
 # Conjugate-gradient iterations between two linearisations of the decoder, and Levenberg's damping for an
-# operator of norm 1: both measured on the validation patients (docs/methods.md).
+# operator of norm 1: both measured on the validation patients (docs/ablations.md).
 _BETWEEN_LINEARISATIONS = 10
 _DAMPING = 5e-5
 
