@@ -28,8 +28,8 @@ class Comparison:
     Attributes:
         common: what all conditions share; its source, series, views and noise are not used.
         studies: with pixels, as the truth.
-        series: SeriesInstanceUID of each study, in their order, "" of one that holds a single series; none
-            where all do.
+        series: SeriesInstanceUID of each study, in their order, "" of one that holds a single series;
+            none where all do.
         noises: see `resample_ct.physics.noise.parse_noise`.
         angles: numbers of views.
         lesions: also insert lesions, and count what is kept and invented.
