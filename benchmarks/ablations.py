@@ -84,6 +84,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             ("latent_below=0",),
             ("latent_below=750",),
             ("latent_rule=gauss-newton",),
+            ("latent_iterations=60", "final_latent_iterations=60"),
             ("latent_dps_scale=0.5",),
             ("latent_dps_scale=2.5",),
             ("steps=20", "gamma=10"),
