@@ -73,7 +73,7 @@ def optimise_latent(
 
     Each slice stops on its own once its mean squared residual is at most its `tau` (B,), the noise
     level: fitting closer would fit the noise. Returns the latent of the lowest residual of each slice.
-    Gauss-Newton spends its iterations ten to a linearisation; one takes about twice as long as one of Adam.
+    Gauss-Newton spends its iterations ten to a linearisation; each takes twice as long as one of Adam.
     """
     if rule == "gauss-newton":
         return gauss_newton(
