@@ -94,7 +94,7 @@ def test_spread_is_the_root_mean_square_of_a_slice_in_hu(image):
         ((2 * MISFIT_LIMIT, 0.0, 1.0), "of the sinogram is left unexplained"),
         ((0.0, 2 * PRIOR_GAP_LIMIT_HU, 1.0), "from what the prior can express"),
         ((0.0, 0.0, RAYS_PER_PIXEL_LIMIT / 2), "the prior's guess"),
-        ((0.0, 0.0, 1.0, 2 * SPREAD_LIMIT_HU), "the measurement does not decide"),
+        ((0.0, 0.0, 1.0, 2 * SPREAD_LIMIT_HU), "they disagree"),
     ],
 )
 def test_each_figure_beyond_its_limit_is_a_reason(figures, told):
