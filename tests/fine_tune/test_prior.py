@@ -74,7 +74,14 @@ def test_both_networks_are_trained_from_a_bundle_and_say_so(two_patients, tiny_b
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more, expected", [((), "noise"), (("--predict", "clean"), "clean")])
+@pytest.mark.parametrize(
+    "more, expected",
+    [
+        ((), "noise"),
+        (("--predict", "velocity"), "velocity"),
+        (("--predict", "clean"), "clean"),
+    ],
+)
 def test_bundle_says_what_its_unet_predicts(two_patients, tiny_bundle, tmp_path, more, expected):
     succeed(*options(two_patients, tmp_path / "mine", "--init", tiny_bundle, *more, steps=1))
     assert read_bundle(tmp_path / "mine").prediction == expected

@@ -110,6 +110,19 @@ def test_latent_optimisation_lowers_the_residual(latent_problem, rule):
     assert (residual(prior, measurement, found) < 0.5 * residual(prior, measurement, start)).all()
 
 
+def test_one_iteration_is_one_step(latent_problem):
+    prior, measurement, start = latent_problem
+    found = optimise_latent(prior, measurement, start, NEVER, 1, 1e-2)
+    assert (residual(prior, measurement, found) < residual(prior, measurement, start)).all()
+    assert float((found - start).abs().max()) == pytest.approx(1e-2, rel=1e-3)  # Adam's first step
+
+
+def test_step_too_long_is_not_taken_over(latent_problem):
+    prior, measurement, start = latent_problem
+    found = optimise_latent(prior, measurement, start, NEVER, 3, 1e4)
+    assert (residual(prior, measurement, found) <= residual(prior, measurement, start)).all()
+
+
 def test_gauss_newton_is_nearer_after_as_many_iterations(latent_problem):
     prior, measurement, start = latent_problem
     slow, fast = (
