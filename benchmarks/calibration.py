@@ -18,7 +18,7 @@ import torch
 from ablations import read_slices
 from scipy.optimize import nnls
 
-from resample_ct.comparison.coverage import Coverage
+from resample_ct.comparison.coverage import Coverage, inhabited
 from resample_ct.measure import method_generators
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
@@ -51,8 +51,7 @@ def main(studies: tuple[Path, ...], preset: str, overrides: tuple[str, ...], noi
     y = clean + noise * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     measurement = Measurement(operator, y, torch.full((len(truth),), noise**2))
     image, samples = method.with_samples(measurement, method_generators(0, range(len(truth))))
-    # Where there is anything: the air around the patient is right by the lower clip.
-    body = (truth > 0.02) | (image > 0.02)
+    body = inhabited(image, truth)
     error = (image - truth)[body]
     variance, distance = (term[body].numpy() for term in spread_terms(samples, image))
     terms = np.stack([variance, distance, np.ones_like(variance)], axis=1)

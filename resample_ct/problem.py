@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from resample_ct.errors import OptionError
 from resample_ct.io.deidentify import deidentify, secret_of_run
 from resample_ct.io.research_folder import refuse_identified
-from resample_ct.io.study import Study, read_study
+from resample_ct.io.study import Study, read_study, sha256_of
 from resample_ct.job import Job
 from resample_ct.measure import parse_slices, simulate
 from resample_ct.physics.geometry import ParallelBeam
@@ -151,13 +151,6 @@ def _batch(
     )
 
 
-def _hash_of(*arrays: np.ndarray) -> str:
-    found = hashlib.sha256()
-    for array in arrays:
-        found.update(np.ascontiguousarray(array, "<f4").data)
-    return found.hexdigest()
-
-
 def _measured(job: Job, window: Window | None) -> Problem:
     sinogram = read_sinogram(job.source)
     if window is not None and sinogram.window != window:
@@ -200,5 +193,5 @@ def _measured(job: Job, window: Window | None) -> Problem:
         window=sinogram.window,
         noise=sinogram.noise,
         load=load,
-        sha256=_hash_of(sinogram.data[list(indices)], sigma[list(indices)]),
+        sha256=sha256_of([sinogram.data[list(indices)], sigma[list(indices)]]),
     )

@@ -12,6 +12,11 @@ SPREADS = (1, 2, 3)
 _ANYTHING = 0.02
 
 
+def inhabited(image: Any, truth: Any) -> Any:
+    """Mask of the pixels in and around the body; arrays or tensors of relative attenuation."""
+    return (truth > _ANYTHING) | (image > _ANYTHING)
+
+
 class Coverage:
     """Counts over the pixels in and around the body of one method's slices."""
 
@@ -22,7 +27,7 @@ class Coverage:
 
     def add(self, image: np.ndarray, truth: np.ndarray, spread: np.ndarray) -> None:
         """One slice: all (row, column) relative attenuation."""
-        there = (truth > _ANYTHING) | (image > _ANYTHING)
+        there = inhabited(image, truth)
         error, spread = np.abs(image - truth)[there], spread[there]
         self._pixels += error.size
         self._within += [int((error <= k * spread).sum()) for k in SPREADS]

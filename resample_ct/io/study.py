@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -87,10 +87,7 @@ class Study:
 
         Raises StudyError for a slice that cannot be decoded.
         """
-        found = hashlib.sha256()
-        for index in range(len(self)):
-            found.update(np.ascontiguousarray(self.pixels(index).hu, "<f4").data)
-        return found.hexdigest()
+        return sha256_of(self.pixels(index).hu for index in range(len(self)))
 
     def with_padding(self, hu: np.ndarray, index: int) -> np.ndarray:
         """Put the source's padding back into a slice: what no ray saw must not look measured.
@@ -121,6 +118,14 @@ class Study:
             pixels = self.pixels(index)
             hu[index] = np.where(pixels.padding, np.float32(AIR_HU), pixels.hu)
         return Volume(hu=hu, grid=self.grid)
+
+
+def sha256_of(arrays: Iterable[np.ndarray]) -> str:
+    """SHA-256 of the arrays' values in single precision, one array after another."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(np.ascontiguousarray(array, "<f4").data)
+    return found.hexdigest()
 
 
 def read_study(source: str | Path | Sequence[Path], series: str | None = None) -> Study:
