@@ -12,6 +12,7 @@ import os
 import zlib
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from uuid import uuid4
 from zipfile import BadZipFile
 
@@ -26,6 +27,7 @@ from resample_ct.physics.geometry import ParallelBeam
 _WORTH_KEEPING = 2**20
 _MOST_BYTES = 2 * 2**30
 _PARTS = ("data", "indices", "indptr")
+_WRITER = "projector-cache"
 
 
 def cached_system_matrix(geometry: ParallelBeam) -> sparse.csr_array:
@@ -36,8 +38,8 @@ def cached_system_matrix(geometry: ParallelBeam) -> sparse.csr_array:
     found = _read(path, geometry)
     if found is None:
         found = code.system_matrix(geometry)
-        with suppress(OSError):
-            _write(path, found)
+        # Nobody waits for the file; the interpreter does before it ends.
+        Thread(target=_write, args=(path, found), name=_WRITER).start()
     return found
 
 
@@ -67,15 +69,16 @@ def _read(path: Path, geometry: ParallelBeam) -> sparse.csr_array | None:
 
 
 def _write(path: Path, matrix: sparse.csr_array) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{uuid4().hex}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, **{name: getattr(matrix, name) for name in _PARTS})
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _make_room(path)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                np.savez(file, **{name: getattr(matrix, name) for name in _PARTS})
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _make_room(path)
 
 
 def _make_room(newest: Path) -> None:

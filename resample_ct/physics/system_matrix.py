@@ -8,6 +8,8 @@ two pixels that the ray passes there.
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,10 +19,25 @@ from resample_ct.physics.geometry import ParallelBeam
 
 
 def _view(geometry: ParallelBeam, angle: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Crossings of each of one view's rays, and image pixel and length of every crossing, ray by ray."""
+    """Crossings of each of one view's rays, and image pixel and length of every crossing, in order."""
+    n_mirrored = geometry.n_detectors // 2
+    counts, pixels, lengths = _half_view(geometry, angle, geometry.n_detectors - n_mirrored)
+    # Half a turn of the image exchanges the detector's halves.
+    end = counts[:n_mirrored].sum()
+    return (
+        np.concatenate([counts, counts[:n_mirrored][::-1]]),
+        np.concatenate([pixels, geometry.image_size**2 - 1 - pixels[:end][::-1]]),
+        np.concatenate([lengths, lengths[:end][::-1]]),
+    )
+
+
+def _half_view(
+    geometry: ParallelBeam, angle: float, n_rays: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of a view's first rays."""
     n = geometry.image_size
     cos, sin = np.cos(angle), np.sin(angle)
-    s = (np.arange(geometry.n_detectors) - (geometry.n_detectors - 1) / 2) * geometry.detector_spacing
+    s = (np.arange(n_rays) - (geometry.n_detectors - 1) / 2) * geometry.detector_spacing
     line = np.arange(n)
     centre = (n - 1) / 2
     by_rows = abs(cos) >= abs(sin)
@@ -40,18 +57,23 @@ def _view(geometry: ParallelBeam, angle: float) -> tuple[np.ndarray, np.ndarray,
     pixel = along * n + across if by_rows else across * n + along
     inside = (across >= 0) & (across < n) & (weight > 0)
     length = weight[inside] / max(abs(cos), abs(sin))
-    return inside.sum(axis=(1, 2)), pixel[inside], length.astype(np.float32)
+    counts, pixels = inside.sum(axis=(1, 2)), pixel[inside]
+    rows = sparse.csr_array((length.astype(np.float32), pixels, _starts(counts)), (n_rays, n * n))
+    rows.sort_indices()
+    return counts, rows.indices, rows.data
+
+
+def _starts(counts: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
 
 
 def system_matrix(geometry: ParallelBeam) -> sparse.csr_array:
     """(angle * detector, row * column) matrix of crossing lengths in pixels, float32."""
-    views = [_view(geometry, angle) for angle in geometry.angles]
+    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        views = list(threads.map(partial(_view, geometry), geometry.angles))
     counts, pixels, lengths = (np.concatenate(column) for column in zip(*views, strict=True))
     shape = geometry.n_angles * geometry.n_detectors, geometry.image_size**2
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    matrix = sparse.csr_array((lengths, pixels, starts.astype(np.int32)), shape)
-    matrix.sort_indices()
-    return matrix
+    return sparse.csr_array((lengths, pixels, _starts(counts)), shape)
 
 
 def to_torch(matrix: sparse.csr_array, device: str) -> torch.Tensor:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
 from resample_ct.physics import matrix_cache
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.matrix_cache import cache_folder, cached_system_matrix, matrix_file
+from resample_ct.physics.matrix_cache import cache_folder, matrix_file
 from resample_ct.physics.system_matrix import system_matrix
 
 GEOMETRY = ParallelBeam(12, (0.2, 1.9), 16, 0.8)
@@ -19,6 +21,15 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(matrix_cache, "_WORTH_KEEPING", 0)
     return cache_folder()
+
+
+def cached_system_matrix(geometry):
+    """The module's, once what it writes is written."""
+    found = matrix_cache.cached_system_matrix(geometry)
+    for thread in threading.enumerate():
+        if thread.name == matrix_cache._WRITER:
+            thread.join()
+    return found
 
 
 def assert_right(found, geometry=GEOMETRY):

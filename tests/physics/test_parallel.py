@@ -8,7 +8,8 @@ import astra
 import numpy as np
 import pytest
 import torch
-from laws import norm, smooth_phantom
+from hypothesis import given
+from laws import geometries, norm, smooth_phantom
 
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.parallel import SparseProjector
@@ -66,6 +67,22 @@ def test_half_a_turn_mirrors_the_detector():
     image = smooth_phantom(32)
     view, opposite = SparseProjector(ParallelBeam(32, (0.4, 0.4 + math.pi), 46))(image)[0, 0]
     torch.testing.assert_close(view, opposite.flip(0), rtol=0, atol=1e-4)
+
+
+@given(geometries)
+def test_half_a_turn_of_the_image_exchanges_the_detectors_halves(geometry):
+    views = system_matrix(geometry).toarray().reshape(*geometry.sinogram_shape, -1)
+    first = views[:, : geometry.n_detectors // 2]
+    np.testing.assert_array_equal(views[:, ::-1, ::-1][:, : geometry.n_detectors // 2], first)
+
+
+@given(geometries)
+def test_crossings_are_in_order_and_none_comes_twice(geometry):
+    matrix = system_matrix(geometry)
+    within = np.diff(matrix.indices)
+    ends = matrix.indptr[1:-1] - 1
+    within[ends[(ends >= 0) & (ends < len(within))]] = 1
+    assert (within > 0).all()
 
 
 def test_views_along_the_axes_sum_rows_and_columns():
