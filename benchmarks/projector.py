@@ -1,18 +1,21 @@
-"""Projector and FBP against ASTRA's CPU projectors and scikit-image.
+"""Projector and FBP against ASTRA's CPU projectors, scikit-image and deepinv's Tomography.
 
+    pip install --no-deps deepinv  # without it that column is empty
     python benchmarks/projector.py [--rounds 7]
 
 Prints milliseconds a slice, medians of interleaved rounds, and how many times slower the others are.
-Neither of them has a batch: they loop over the slices. deepinv's Tomography is left out: deepinv requires
-torchvision, which this project does not install.
+ASTRA and scikit-image have no batch: they loop over the slices.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import math
 import os
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import astra
 import click
@@ -86,19 +89,40 @@ def scikit_image(geometry: ParallelBeam) -> dict[str, Callable[[np.ndarray], np.
     }
 
 
+def deepinv(geometry: ParallelBeam) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
+    """Its Tomography on the same views, with its faster adjoint, which is not exact; {} without deepinv.
+
+    The package imports torchvision, the file of its Radon transform torch alone: that one is loaded.
+    """
+    package = importlib.util.find_spec("deepinv")
+    if package is None or package.origin is None:
+        return {}
+    file = Path(package.origin).parent / "physics" / "functional" / "radon.py"
+    spec = importlib.util.spec_from_file_location("deepinv_radon", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    degrees = torch.rad2deg(torch.tensor(geometry.angles))
+    radon, iradon = (make(geometry.image_size, degrees) for make in (module.Radon, module.IRadon))
+    width = math.ceil(math.sqrt(2) * geometry.image_size)  # of its detector
+    return {
+        "FP": radon,
+        "BP": lambda sinogram: iradon(sinogram[:, :, :width], filtering=False),
+        "FBP": lambda sinogram: iradon(sinogram[:, :, :width]),
+    }
+
+
 @click.command()
 @click.option("--rounds", default=7, show_default=True)
 def main(rounds: int) -> None:
     """Measure and print."""
     print(f"Machine: {machine()}.\n")
-    print("| what | size | slices | this projector (ms / slice) | ASTRA CPU | scikit-image |")
-    print("|---|---|---|---|---|---|")
+    print("| what | size | slices | this projector (ms / slice) | ASTRA CPU | scikit-image | deepinv |")
+    print("|---|---|---|---|---|---|---|")
     for size in SIZES:
         _speed(ParallelBeam.uniform(size, VIEWS), rounds)
-    print("\nThe others' columns: milliseconds a slice, and how many times ours that is. They loop over")
-    print(
-        "slices, having no batch. deepinv's Tomography is not measured: deepinv requires torchvision.\n"
-    )
+    print("\nThe others' columns: milliseconds a slice, and how many times ours that is. ASTRA and")
+    print("scikit-image loop over slices, having no batch; deepinv's batch is of four at most.\n")
     print(
         "| error against exact line integrals of a disc | this projector | ASTRA CPU | between the two |"
     )
@@ -113,6 +137,7 @@ def main(rounds: int) -> None:
 
 def _speed(geometry: ParallelBeam, rounds: int) -> None:
     ours, theirs, skimage = SparseProjector(geometry), Astra(geometry), scikit_image(geometry)
+    deep = deepinv(geometry)
     for count in BATCHES:
         image = torch.rand(count, 1, *geometry.image_shape)
         sinogram = torch.rand(count, 1, *geometry.sinogram_shape)
@@ -125,17 +150,19 @@ def _speed(geometry: ParallelBeam, rounds: int) -> None:
         }
         for name, (run, value) in runs.items():
             arrays = list(value[:some, 0].numpy())
-            seconds = medians(
-                {
-                    "ours": lambda run=run, value=value: run(value),  # type: ignore[misc]
-                    "astra": lambda a=arrays, n=name: [theirs.run(n, x) for x in a],  # type: ignore[misc]
-                    "skimage": lambda a=arrays, n=name: [skimage[n](x) for x in a],  # type: ignore[misc]
-                },
-                rounds if count == 1 else max(3, rounds // 2),
-            )
-            own = seconds["ours"] / count
-            other = [seconds[peer] / some for peer in ("astra", "skimage")]
-            cells = " | ".join(f"{1e3 * s:.1f} ({s / own:.1f} x)" for s in other)
+            calls: dict[str, Callable[[], object]] = {
+                "ours": lambda run=run, value=value: run(value),  # type: ignore[misc]
+                "astra": lambda a=arrays, n=name: [theirs.run(n, x) for x in a],  # type: ignore[misc]
+                "skimage": lambda a=arrays, n=name: [skimage[n](x) for x in a],  # type: ignore[misc]
+            }
+            if deep:
+                columns = value[:some] if name == "FP" else value[:some].transpose(-2, -1)
+                calls["deepinv"] = lambda y=columns, n=name: deep[n](y)  # type: ignore[misc]
+            seconds = medians(calls, rounds if count == 1 else max(3, rounds // 2))
+            own = seconds.pop("ours") / count
+            cells = " | ".join(
+                f"{1e3 * s / some:.1f} ({s / some / own:.1f} x)" for s in seconds.values()
+            ) + (" | -" if not deep else "")
             title = {"FP": "forward", "BP": "adjoint", "FBP": "FBP"}[name]
             print(
                 f"| {title} | {geometry.image_size} | {count} | {1e3 * own:.2f} | {cells} |", flush=True
