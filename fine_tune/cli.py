@@ -196,7 +196,9 @@ def prior(init: str, part: Any, low_rank: int, recompute: bool, predict: Any, **
 
 @fine_tune.command("fbp-unet")
 @_training_options
-@click.option("--init", default="scratch", show_default=True, help="scratch, or an FBP-UNet bundle.")
+@click.option(
+    "--init", default="scratch", show_default=True, help="scratch, shipped, or an FBP-UNet bundle."
+)
 @click.option("--angles", default=25, show_default=True, type=click.IntRange(2))
 @click.option(
     "--sigma",
@@ -232,7 +234,7 @@ def fbp_unet(init: str, angles: int, sigma: float, **options: Any) -> None:
     "--init",
     default="scratch",
     show_default=True,
-    help="scratch, a refiner's bundle, or an FBP-UNet's, whose network it then starts from.",
+    help="scratch, shipped, a refiner's bundle, or an FBP-UNet's, whose network it then starts from.",
 )
 @click.option("--fbp-unet", type=click.Path(path_type=Path), help="The first network; default: shipped.")
 def refiner(init: str, fbp_unet: Path | None, **options: Any) -> None:
@@ -266,7 +268,7 @@ def refiner(init: str, fbp_unet: Path | None, **options: Any) -> None:
     "--init",
     default="scratch",
     show_default=True,
-    help="scratch, a pixel prior's bundle, or a latent prior's, whose inner layers it then starts from.",
+    help="scratch, shipped, a pixel prior's bundle, or a latent prior's, whose inner layers it then has.",
 )
 def pixel(init: str, **options: Any) -> None:
     """Train the pixel-space diffusion prior of DPS, MCG, DDRM, DMPS and DDS."""
@@ -288,7 +290,9 @@ def pixel(init: str, **options: Any) -> None:
 
 @fine_tune.command()
 @_training_options
-@click.option("--init", default="scratch", show_default=True, help="scratch, or a denoiser's bundle.")
+@click.option(
+    "--init", default="scratch", show_default=True, help="scratch, shipped, or a denoiser's bundle."
+)
 @click.option(
     "--network",
     type=click.Choice(["dncnn", "unet"]),

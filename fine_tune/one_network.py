@@ -42,7 +42,8 @@ def train_network(
     Args:
         card: of a bundle with one network.
         task_for: makes the task from the card and the data.
-        init: "scratch", or a bundle of this kind or of `relatives`, whose network and window are taken.
+        init: "scratch", "shipped", or a bundle of this kind or of `relatives`, whose network and window
+            are taken.
         run: data, output and length.
         say: told of what happens.
         progress: told of steps.
@@ -59,8 +60,9 @@ def train_network(
         network: nn.Module = card.networks[part].build()
         start: BundleCard | None = None
         if init != "scratch":
-            start = read_card(Path(init), type(card), *relatives, option="init")
-            network = read_networks(Path(init), start)[part].requires_grad_(True)
+            folder = card.shipped() if init == "shipped" else Path(init)
+            start = read_card(folder, type(card), *relatives, option="init")
+            network = read_networks(folder, start)[part].requires_grad_(True)
             card, network = begin(card, start, network)
         opened = open_run(run, card.window, group, say, progress)
         task = task_for(card, opened)

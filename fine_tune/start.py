@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from resample_ct.errors import OptionError
-from resample_ct.prior.bundle import DEFAULT_BUNDLE, read_bundle, read_card
+from resample_ct.prior.bundle import read_bundle, read_card
 from resample_ct.prior.card import LatentPriorCard
 from resample_ct.prior.convert import convert_checkpoint
 from resample_ct.prior.latent import LatentPrior
@@ -29,7 +29,7 @@ def starting_prior(init: str, work: Path, device: str) -> tuple[LatentPriorCard,
     """
     if init == "scratch":
         return _new_prior(device)
-    path = DEFAULT_BUNDLE if init == "shipped" else Path(init)
+    path = LatentPriorCard.shipped() if init == "shipped" else Path(init)
     if path.is_file():
         # Named after the file, and of this very file: another --init finds nothing here.
         converted = work / f"converted-{path.stat().st_size}-{path.stat().st_mtime_ns}" / path.stem

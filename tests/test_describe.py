@@ -9,7 +9,7 @@ import pytest
 from resample_ct.describe import describe
 from resample_ct.errors import PriorError
 from resample_ct.prior.bundle import read_bundle
-from resample_ct.prior.fbp_unet_bundle import SHIPPED_FBP_UNET
+from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
 
 
 def test_prior_is_described_without_running_it(tiny_bundle):
@@ -21,7 +21,7 @@ def test_prior_is_described_without_running_it(tiny_bundle):
 
 
 def test_other_kind_is_described_too():
-    assert describe(SHIPPED_FBP_UNET)["kind"] == "fbp-unet"
+    assert describe(FBPUNetCard.shipped())["kind"] == "fbp-unet"
 
 
 def test_unknown_kind_is_refused_with_those_known(tmp_path):

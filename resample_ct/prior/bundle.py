@@ -35,8 +35,6 @@ from resample_ct.prior.monai_files import (
     readme,
 )
 
-DEFAULT_BUNDLE = Path(__file__).parent / "default"
-
 Card = TypeVar("Card", bound=BundleCard)
 State = Mapping[str, torch.Tensor]
 
@@ -162,7 +160,7 @@ def read_bundle(folder: Path | None = None, device: str = "cpu") -> LatentPrior:
 
     Raises PriorError as `read_card` and `read_networks` do.
     """
-    folder = folder or DEFAULT_BUNDLE
+    folder = folder or LatentPriorCard.shipped()
     card = read_card(folder, LatentPriorCard)
     networks = read_networks(folder, card, device)
     return LatentPrior(

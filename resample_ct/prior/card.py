@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
@@ -58,6 +59,11 @@ class BundleCard(BaseModel, ABC):
     def option(cls) -> str:
         """The command's option that names the bundle, without its dashes."""
         return cls.job_field.replace("_", "-")
+
+    @classmethod
+    def shipped(cls) -> Path:
+        """The bundle of this kind that comes with the package."""
+        return Path(__file__).parent / "shipped" / cls.option()
 
     kind: str
     bundle_format: Literal[2] = FORMAT_VERSION

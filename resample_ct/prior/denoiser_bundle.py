@@ -13,8 +13,6 @@ from resample_ct.prior.denoiser import Denoiser, DnCNNSettings
 from resample_ct.prior.networks import NetworkSettings
 from resample_ct.prior.residual_unet import ResidualUNetSettings
 
-SHIPPED = Path(__file__).parent / "shipped"
-
 
 class DenoiserCard(BundleCard):
     """Of both kinds.
@@ -60,7 +58,7 @@ class UNetDenoiserCard(DenoiserCard):
 
 def read_denoiser(kind: type[DenoiserCard], folder: Path | None = None, device: str = "cpu") -> Denoiser:
     """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
-    folder = folder or SHIPPED / kind.option()
+    folder = folder or kind.shipped()
     card = read_card(folder, kind)
     network = read_networks(folder, card, device)["denoiser"]
     return Denoiser(network, card.sigma, card.window, card.name, weights_hash(card))

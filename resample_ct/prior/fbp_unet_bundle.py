@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from resample_ct.prior.slice_unet import SliceUNetCard
-
-SHIPPED_FBP_UNET = Path(__file__).parent / "shipped" / "fbp-unet"
 
 
 class FBPUNetCard(SliceUNetCard):

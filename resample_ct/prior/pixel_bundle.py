@@ -10,8 +10,6 @@ from resample_ct.prior.card import BundleCard, ScheduleSettings, tensor_format
 from resample_ct.prior.networks import NetworkSettings
 from resample_ct.prior.pixel import PixelPrior, PixelUNetSettings
 
-SHIPPED_PIXEL_PRIOR = Path(__file__).parent / "shipped" / "pixel-prior"
-
 
 class PixelPriorCard(BundleCard):
     """Of a diffusion model on pixels: one UNet that predicts the clean slice."""
@@ -44,7 +42,7 @@ class PixelPriorCard(BundleCard):
 
 def read_pixel_prior(folder: Path | None = None, device: str = "cpu") -> PixelPrior:
     """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
-    folder = folder or SHIPPED_PIXEL_PRIOR
+    folder = folder or PixelPriorCard.shipped()
     card = read_card(folder, PixelPriorCard)
     unet = read_networks(folder, card, device)["unet"]
     return PixelPrior(unet, card.schedule.build(), card.window, card.name, weights_hash(card))

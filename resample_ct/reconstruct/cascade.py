@@ -17,7 +17,7 @@ import torch
 
 from resample_ct.errors import PriorError
 from resample_ct.prior.bundle import read_card, read_networks, weights_hash
-from resample_ct.prior.refiner_bundle import SHIPPED_REFINER, RefinerCard
+from resample_ct.prior.refiner_bundle import RefinerCard
 from resample_ct.prior.slice_unet import SliceUNet
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.consistency import optimise_pixels
@@ -105,7 +105,7 @@ class Cascade:
 
 def read_refiner(folder: Path | None = None, device: str = "cpu") -> Refiner:
     """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
-    folder = folder or SHIPPED_REFINER
+    folder = folder or RefinerCard.shipped()
     card = read_card(folder, RefinerCard)
     network = read_networks(folder, card, device)["unet"]
     return Refiner(network, card.window, card.name, weights_hash(card), card.behind)

@@ -10,7 +10,7 @@ import torch
 
 from resample_ct.physics.projector import Projector
 from resample_ct.prior.bundle import read_card, read_networks, weights_hash
-from resample_ct.prior.fbp_unet_bundle import SHIPPED_FBP_UNET, FBPUNetCard
+from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
 from resample_ct.prior.slice_unet import SliceUNet
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.classical import FBP, TV
@@ -51,7 +51,7 @@ class FBPUNet(SliceUNet):
 
 def read_fbp_unet(folder: Path | None = None, device: str = "cpu") -> FBPUNet:
     """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
-    folder = folder or SHIPPED_FBP_UNET
+    folder = folder or FBPUNetCard.shipped()
     card = read_card(folder, FBPUNetCard)
     network = read_networks(folder, card, device)["unet"]
     return FBPUNet(network, card.window, card.name, weights_hash(card), card.n_angles, card.sigma)

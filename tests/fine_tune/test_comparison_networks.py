@@ -13,7 +13,7 @@ from fine_tune.denoiser import DenoiserTask
 from fine_tune.pixel import PixelTask, begin_pixel_prior
 from fine_tune.source import SliceSource
 from resample_ct.cli import main
-from resample_ct.prior.bundle import DEFAULT_BUNDLE, read_card
+from resample_ct.prior.bundle import read_card
 from resample_ct.prior.card import LatentPriorCard
 from resample_ct.prior.denoiser_bundle import DnCNNCard, UNetDenoiserCard, read_denoiser
 from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
@@ -118,8 +118,10 @@ def test_pixel_prior_is_trained_and_trained_further(two_patients, tmp_path):
     fine_tune("pixel", two_patients, tmp_path / "two", "--init", tmp_path / "one")
     card = read_card(tmp_path / "two", PixelPriorCard)
     assert card.training["init"] == str(tmp_path / "one") and card.training["patients"] == ["A"]
-    fine_tune("pixel", two_patients, tmp_path / "three", "--init", DEFAULT_BUNDLE)
-    assert read_card(tmp_path / "three", PixelPriorCard).training["init"] == str(DEFAULT_BUNDLE)
+    fine_tune("pixel", two_patients, tmp_path / "three", "--init", LatentPriorCard.shipped())
+    assert read_card(tmp_path / "three", PixelPriorCard).training["init"] == str(
+        LatentPriorCard.shipped()
+    )
 
 
 def test_pixel_prior_begins_at_a_latent_priors_inner_layers():

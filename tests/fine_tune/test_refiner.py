@@ -88,9 +88,14 @@ def test_refiner_is_trained_behind_fbp_unet_and_trained_further(tmp_path, sample
         dataset.PatientID, dataset.SeriesInstanceUID = patient, f"1.2.3.{ord(patient)}"
         dataset.save_as(tmp_path / "studies" / patient / f"{index}.dcm")
     common = ["fine-tune", "refiner", "--data", tmp_path / "studies", "--hold-out", "B", "--steps", 1]
-    for init, out in (("scratch", "one"), (tmp_path / "one", "two")):
+    for init, out in (("scratch", "one"), (tmp_path / "one", "two"), ("shipped", "three")):
         command = [*common, "--batch", 2, "--init", init, "--out", tmp_path / out]
         result = CliRunner().invoke(main, [str(argument) for argument in command])
         assert result.exit_code == 0, result.output
     assert read_card(tmp_path / "two", RefinerCard).training["init"] == str(tmp_path / "one")
     assert Cascade(read_fbp_unet(), read_refiner(tmp_path / "two")).rounds > 0
+    # One step of the default rate from the shipped weights leaves them nearly as they were.
+    before, after = (read_refiner(of).network.state_dict() for of in (None, tmp_path / "three"))
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, rtol=1e-2, atol=1e-3)
+    assert read_card(tmp_path / "three", RefinerCard).training["init"] == "shipped"

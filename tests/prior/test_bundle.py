@@ -12,7 +12,6 @@ from laws import fill_zero_weights
 
 from resample_ct.errors import PriorError
 from resample_ct.prior.bundle import (
-    DEFAULT_BUNDLE,
     half_precision,
     read_bundle,
     read_card,
@@ -133,7 +132,7 @@ def test_card_comes_back(tmp_path, autoencoder):
 
 
 def test_shipped_bundle_needs_no_path():
-    assert read_bundle().sha256 == weights_hash(read_card(DEFAULT_BUNDLE, LatentPriorCard))
+    assert read_bundle().sha256 == weights_hash(read_card(LatentPriorCard.shipped(), LatentPriorCard))
 
 
 def test_networks_are_ready_for_inference(tiny_prior):

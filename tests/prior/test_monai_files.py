@@ -12,7 +12,7 @@ from laws import fill_zero_weights
 from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.bundle.properties import MetaProperties
 
-from resample_ct.prior.bundle import DEFAULT_BUNDLE, half_precision, read_bundle, read_card, write_bundle
+from resample_ct.prior.bundle import half_precision, read_bundle, read_card, write_bundle
 from resample_ct.prior.card import LatentPriorCard
 from resample_ct.prior.monai_files import card_fields, definitions, metadata
 from resample_ct.prior.networks import UNetSettings, VQAutoencoderSettings
@@ -58,7 +58,7 @@ def vq_bundle(tmp_path_factory):
 
 @pytest.fixture(params=["shipped", "tiny", "vq"])
 def bundle(request, tiny_bundle, vq_bundle):
-    return {"shipped": DEFAULT_BUNDLE, "tiny": tiny_bundle, "vq": vq_bundle}[request.param]
+    return {"shipped": LatentPriorCard.shipped(), "tiny": tiny_bundle, "vq": vq_bundle}[request.param]
 
 
 def parse(bundle):
