@@ -13,6 +13,7 @@ import importlib.util
 import math
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ import torch
 from timing import machine, medians
 
 from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.matrix_cache import WRITER
 from resample_ct.physics.parallel import SparseProjector
 from resample_ct.solvers.fbp import fbp
 
@@ -180,6 +182,12 @@ def _accuracy(geometry: ParallelBeam) -> None:
     print(f"| {geometry.image_size} | {errors[0]:.2e} | {errors[1]:.2e} | {errors[2]:.1e} |", flush=True)
 
 
+def _wait_for_the_file() -> None:
+    for thread in threading.enumerate():
+        if thread.name == WRITER:
+            thread.join()
+
+
 def _building(size: int, views: int) -> None:
     """Medians over new geometries: first computed, then read by what stands for the next process."""
     before = os.environ.get("XDG_CACHE_HOME")
@@ -192,6 +200,7 @@ def _building(size: int, views: int) -> None:
                 began = time.perf_counter()
                 SparseProjector(geometry)
                 column.append(time.perf_counter() - began)
+                _wait_for_the_file()
     if before is None:
         del os.environ["XDG_CACHE_HOME"]
     else:

@@ -70,7 +70,7 @@ def machine() -> str:
         names = [line for line in information.read_text().splitlines() if line.startswith("model name")]
         model = names[0].split(":")[1].strip() if names else model
     packages = ", ".join(f"{name} {_version(name)}" for name in ("torch", "scipy", "numpy"))
-    peers = ", ".join(f"{name} {_version(name)}" for name in ("astra-toolbox", "scikit-image"))
+    peers = ", ".join(f"{name} {_version(name)}" for name in ("astra-toolbox", "scikit-image", "deepinv"))
     load = os.getloadavg()[0]
     return (
         f"{model}, {os.cpu_count()} cores, {torch.get_num_threads()} torch threads, load {load:.1f}; "

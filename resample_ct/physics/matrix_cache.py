@@ -27,7 +27,11 @@ from resample_ct.physics.geometry import ParallelBeam
 _WORTH_KEEPING = 2**20
 _MOST_BYTES = 2 * 2**30
 _PARTS = ("data", "indices", "indptr")
-_WRITER = "projector-cache"
+WRITER = "projector-cache"
+"""Name of the threads that write."""
+
+# Longer than any write takes: what is left of a process that was killed.
+_ABANDONED_SECONDS = 3600
 
 
 def cached_system_matrix(geometry: ParallelBeam) -> sparse.csr_array:
@@ -39,7 +43,8 @@ def cached_system_matrix(geometry: ParallelBeam) -> sparse.csr_array:
     if found is None:
         found = code.system_matrix(geometry)
         # Nobody waits for the file; the interpreter does before it ends.
-        Thread(target=_write, args=(path, found), name=_WRITER).start()
+        with suppress(RuntimeError):  # no thread to be had
+            Thread(target=_write, args=(path, found), name=WRITER).start()
     return found
 
 
@@ -82,7 +87,10 @@ def _write(path: Path, matrix: sparse.csr_array) -> None:
 
 
 def _make_room(newest: Path) -> None:
-    """Delete the files that were used longest ago, until the rest fits."""
+    """Delete what killed processes left, and the files used longest ago until the rest fits."""
+    for path in newest.parent.glob("*.tmp"):
+        if newest.stat().st_mtime - path.stat().st_mtime > _ABANDONED_SECONDS:
+            path.unlink(missing_ok=True)
     files = sorted(newest.parent.glob("*.npz"), key=lambda path: path.stat().st_mtime)
     total = sum(path.stat().st_size for path in files)
     for path in files:

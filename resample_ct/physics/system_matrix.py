@@ -7,6 +7,7 @@ two pixels that the ray passes there.
 
 from __future__ import annotations
 
+import math
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,7 +16,10 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from resample_ct.errors import OptionError
 from resample_ct.physics.geometry import ParallelBeam
+
+_MOST_CROSSINGS = 2**31 - 1
 
 
 def _view(geometry: ParallelBeam, angle: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -68,12 +72,30 @@ def _starts(counts: np.ndarray) -> np.ndarray:
 
 
 def system_matrix(geometry: ParallelBeam) -> sparse.csr_array:
-    """(angle * detector, row * column) matrix of crossing lengths in pixels, float32."""
-    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-        views = list(threads.map(partial(_view, geometry), geometry.angles))
-    counts, pixels, lengths = (np.concatenate(column) for column in zip(*views, strict=True))
+    """(angle * detector, row * column) matrix of crossing lengths in pixels, float32.
+
+    Raises OptionError for more crossings than its 32-bit indices can count.
+    """
     shape = geometry.n_angles * geometry.n_detectors, geometry.image_size**2
-    return sparse.csr_array((lengths, pixels, _starts(counts)), shape)
+    spacing = geometry.detector_spacing
+    # Straight to where they stay, since new memory is what a large matrix waits for most. No more rays
+    # of a view cross a pixel line than it has room for.
+    crossing = min(geometry.n_detectors, math.ceil((geometry.image_size + 2) / spacing) + 1)
+    most = 2 * geometry.n_angles * crossing * geometry.image_size
+    if most > _MOST_CROSSINGS:
+        raise OptionError(
+            f"geometry: found {geometry.n_angles} views of {geometry.n_detectors} detectors through "
+            f"{geometry.image_size} x {geometry.image_size} pixels, {most / 1e9:.1f} thousand million "
+            f"crossings; expected at most {_MOST_CROSSINGS / 1e9:.1f}: use fewer views or larger pixels"
+        )
+    pixels, lengths = np.empty(most, np.int32), np.empty(most, np.float32)
+    counts, end = [], 0
+    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        for count, pixel, length in threads.map(partial(_view, geometry), geometry.angles):
+            begin, end = end, end + len(pixel)
+            pixels[begin:end], lengths[begin:end] = pixel, length
+            counts.append(count)
+    return sparse.csr_array((lengths[:end], pixels[:end], _starts(np.concatenate(counts))), shape)
 
 
 def to_torch(matrix: sparse.csr_array, device: str) -> torch.Tensor:

@@ -118,10 +118,9 @@ def test_pixel_prior_is_trained_and_trained_further(two_patients, tmp_path):
     fine_tune("pixel", two_patients, tmp_path / "two", "--init", tmp_path / "one")
     card = read_card(tmp_path / "two", PixelPriorCard)
     assert card.training["init"] == str(tmp_path / "one") and card.training["patients"] == ["A"]
-    fine_tune("pixel", two_patients, tmp_path / "three", "--init", LatentPriorCard.shipped())
-    assert read_card(tmp_path / "three", PixelPriorCard).training["init"] == str(
-        LatentPriorCard.shipped()
-    )
+    latent = LatentPriorCard.shipped()
+    fine_tune("pixel", two_patients, tmp_path / "three", "--init", latent)
+    assert read_card(tmp_path / "three", PixelPriorCard).training["init"] == str(latent)
 
 
 def test_pixel_prior_begins_at_a_latent_priors_inner_layers():

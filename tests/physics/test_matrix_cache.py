@@ -27,7 +27,7 @@ def cached_system_matrix(geometry):
     """The module's, once what it writes is written."""
     found = matrix_cache.cached_system_matrix(geometry)
     for thread in threading.enumerate():
-        if thread.name == matrix_cache._WRITER:
+        if thread.name == matrix_cache.WRITER:
             thread.join()
     return found
 
@@ -131,6 +131,36 @@ def test_what_was_used_longest_ago_makes_room(folder, monkeypatch):
     cached_system_matrix(newest)
     left = {path.name for path in folder.iterdir()}
     assert left == {matrix_file(g).name for g in (geometries[0], newest)}
+
+
+def test_what_a_killed_process_left_is_deleted(folder):
+    folder.mkdir(parents=True)
+    old, new = folder / "old.tmp", folder / "new.tmp"
+    for path in (old, new):
+        path.write_bytes(b"part of a matrix")
+    matrix_cache.os.utime(old, (old.stat().st_mtime - 86400,) * 2)
+    cached_system_matrix(GEOMETRY)
+    assert not old.exists() and new.exists()
+
+
+def test_the_matrix_is_there_before_its_file(monkeypatch):
+    begin = threading.Event()
+    write = matrix_cache._write
+    monkeypatch.setattr(matrix_cache, "_write", lambda *args: (begin.wait(60), write(*args)))
+    assert_right(matrix_cache.cached_system_matrix(GEOMETRY))
+    assert not matrix_file(GEOMETRY).exists()
+    begin.set()
+    cached_system_matrix(GEOMETRY)  # waits for the writer
+    assert matrix_file(GEOMETRY).exists()
+
+
+def test_without_a_thread_there_is_no_file_but_the_matrix(monkeypatch):
+    def none_left(*args, **options):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(matrix_cache, "Thread", none_left)
+    assert_right(cached_system_matrix(GEOMETRY))
+    assert not matrix_file(GEOMETRY).exists()
 
 
 def test_small_geometries_are_not_kept(folder, monkeypatch):

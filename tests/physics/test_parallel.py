@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from laws import geometries, norm, smooth_phantom
 
+from resample_ct.errors import OptionError
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.parallel import SparseProjector
 from resample_ct.physics.system_matrix import system_matrix
@@ -90,6 +91,11 @@ def test_views_along_the_axes_sum_rows_and_columns():
     down, across = SparseProjector(ParallelBeam(8, (0.0, math.pi / 2), 8))(image)[0, 0]
     torch.testing.assert_close(down, image[0, 0].sum(dim=0))
     torch.testing.assert_close(across, image[0, 0].sum(dim=1).flip(0))
+
+
+def test_more_crossings_than_can_be_counted_are_refused():
+    with pytest.raises(OptionError, match=r"found 3000 views of 1024 detectors .* use fewer views"):
+        system_matrix(ParallelBeam(512, tuple(np.linspace(0, 3, 3000)), 1024))
 
 
 def test_no_crossing_is_longer_than_a_pixels_diagonal_or_negative():
