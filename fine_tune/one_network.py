@@ -11,7 +11,7 @@ from torch import nn
 
 from fine_tune.loop import Task, train
 from fine_tune.processes import processes
-from fine_tune.run import Opened, Run, open_run
+from fine_tune.run import Opened, Run, came_from, open_run
 from resample_ct.prior.bundle import half_precision, read_card, read_networks, write_bundle
 from resample_ct.prior.card import BundleCard
 from resample_ct.progress import Update
@@ -73,6 +73,8 @@ def train_network(
         with torch.no_grad():
             merit = task.validate(network.eval())
         record = opened.record(run) | {"init": init, "merit_held_out": merit}
+        if start is not None:
+            record["from"] = came_from(start)
         update = {"training": record, "spacing_mm": opened.spacing_mm}
         write_bundle(run.out, card.model_copy(update=update), {part: half_precision(network)})
         said = merit_format.format(merit)

@@ -14,7 +14,7 @@ from fine_tune.autoencoder import AutoencoderTask
 from fine_tune.loop import Task, generator_of_step, train
 from fine_tune.low_rank import add_low_rank, merge_low_rank
 from fine_tune.processes import Processes, processes
-from fine_tune.run import Opened, Run, open_run
+from fine_tune.run import Opened, Run, came_from, open_run
 from fine_tune.source import SliceSource
 from fine_tune.start import starting_prior
 from fine_tune.unet import UNetTask
@@ -107,7 +107,7 @@ def _card_of(
 ) -> LatentPriorCard:
     end = {
         "merit_held_out": merits,
-        "from": {"name": start.name, "sha256": start.sha256, "training": start.training},
+        "from": came_from(start),
     }
     record = opened.record(training.run) | training.what | end
     return LatentPriorCard(

@@ -35,7 +35,8 @@ class Run:
     Attributes:
         data: folders of studies.
         out: the new bundle; checkpoints and TensorBoard's files lie beside it in `<out>.training`.
-        name: of the bundle; so are the next three.
+        name: of the bundle; so are the next four.
+        version: which of that name.
         authors: who answers for it.
         data_source: what it was trained on, with the data's licence.
         licence: of the weights.
@@ -51,6 +52,7 @@ class Run:
     data: tuple[Path, ...]
     out: Path
     name: str
+    version: str
     authors: str
     data_source: str
     licence: str
@@ -71,10 +73,16 @@ class Run:
         """What a bundle states of its origin."""
         return {
             "name": self.name,
+            "version": self.version,
             "authors": self.authors,
             "data_source": self.data_source,
             "licence": self.licence,
         }
+
+
+def came_from(start: BundleCard) -> dict[str, Any]:
+    """What a bundle says of the one that its training started from, and that one of the one before it."""
+    return start.model_dump(mode="json", include={"name", "version", "sha256", "training"})
 
 
 @dataclass(frozen=True)

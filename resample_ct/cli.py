@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import click
@@ -13,6 +14,8 @@ from resample_ct.rebin_command import rebin
 from resample_ct.reconstruct_command import reconstruct
 from resample_ct.restore_command import restore
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class _Commands(click.Group):
     """Turns the errors a user can put right into one line and exit code 1."""
@@ -22,6 +25,13 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except ResampleCTError as error:
             raise click.ClickException(str(error)) from None
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise click.ClickException(
+                f"{error.filename or 'output'}: cannot be written ({error.strerror}), expected room on "
+                "its disk; free some space and give the same command again"
+            ) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), "fine-tune", "node"])

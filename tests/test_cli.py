@@ -36,6 +36,17 @@ def test_help_lists_the_commands_without_loading_torch():
         assert command in result.stdout
 
 
+@pytest.mark.parametrize("method", ["fbp", "tv"])
+def test_full_disk_is_one_line_and_leaves_nothing_that_looks_whole(method, sample_series, tmp_path):
+    """The limit on a file's size stands for the disk: the system refuses the same write."""
+    command = f"ulimit -f 100; exec {sys.executable} -m resample_ct reconstruct {sample_series} "
+    command += f"--slices 10:12 --method {method} --out {tmp_path / 'out'}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300)
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert "cannot be written (File too large), expected room on its disk" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_options_name_what_the_code_knows():
     """The command line repeats the names, because it must not load torch to print them."""
     choices = {

@@ -2,8 +2,7 @@
 
 torch-radon is on no package registry and needs CUDA, so this file is imported only where it is
 installed. Its back-projection is pixel-driven: the adjoint of its forward projection to about 1e-3
-only, not exactly. Not run by this project's CI, which has no GPU; the law tests cover it where it is
-importable.
+only, not exactly. This project's CI has no GPU: there a stand-in takes torch-radon's place.
 """
 
 from __future__ import annotations

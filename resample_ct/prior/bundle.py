@@ -53,7 +53,8 @@ def write_bundle(folder: Path, card: BundleCard, weights: Mapping[str, State]) -
         weights: each of the card's networks' state dict, stored in the precision that it has.
 
     Raises:
-        PriorError: the folder exists, or weights are not finite or not those of the card's networks.
+        PriorError: the folder exists, the disk is full, or weights are not finite or not those of the
+            card's networks.
     """
     if folder.exists():
         raise PriorError(f"--out {folder}: exists, expected a new folder; name another one")
@@ -66,7 +67,14 @@ def write_bundle(folder: Path, card: BundleCard, weights: Mapping[str, State]) -
             expected = settings.build()
         _check_weights(f"{folder}: network {name}", expected, weights[name])
         path = _weights_file(partial, name)
-        torch.save({key: _whole(value) for key, value in weights[name].items()}, path)
+        try:
+            torch.save({key: _whole(value) for key, value in weights[name].items()}, path)
+        except RuntimeError as error:
+            # What torch makes of a full disk.
+            raise PriorError(
+                f"{path}: cannot be written ({str(error).splitlines()[0]}), expected room on its disk; "
+                "free some space and give the same command again"
+            ) from None
         sha256[name] = _sha256(path)
     card = card.model_copy(update={"sha256": sha256})
     for path, content in (

@@ -90,6 +90,7 @@ def test_refiner_is_trained_behind_fbp_unet_and_trained_further(tmp_path, sample
     common = ["fine-tune", "refiner", "--data", tmp_path / "studies", "--hold-out", "B", "--steps", 1]
     for init, out in (("scratch", "one"), (tmp_path / "one", "two"), ("shipped", "three")):
         command = [*common, "--batch", 2, "--init", init, "--out", tmp_path / out]
+        command += ["--bundle-version", "2.1", "--name", out]
         result = CliRunner().invoke(main, [str(argument) for argument in command])
         assert result.exit_code == 0, result.output
     assert read_card(tmp_path / "two", RefinerCard).training["init"] == str(tmp_path / "one")
@@ -99,3 +100,6 @@ def test_refiner_is_trained_behind_fbp_unet_and_trained_further(tmp_path, sample
     for name, value in before.items():
         torch.testing.assert_close(after[name], value, rtol=1e-2, atol=1e-3)
     assert read_card(tmp_path / "three", RefinerCard).training["init"] == "shipped"
+    second = read_card(tmp_path / "two", RefinerCard)
+    assert (second.version, second.training["from"]["name"]) == ("2.1", "one")
+    assert "from" not in second.training["from"]["training"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import pytest
@@ -53,6 +54,15 @@ def write(folder, a_card, built=None):
     built = built or networks(a_card.autoencoder)
     write_bundle(folder, a_card, {name: half_precision(network) for name, network in built.items()})
     return folder
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, which is a disk without space")
+def test_full_disk_leaves_no_bundle(tmp_path, monkeypatch):
+    save = torch.save
+    monkeypatch.setattr(torch, "save", lambda state, path: save(state, "/dev/full"))
+    with pytest.raises(PriorError, match=r"autoencoder.pt: cannot be written .* free some space"):
+        write(tmp_path / "b", card())
+    assert not (tmp_path / "b").exists()
 
 
 @pytest.fixture
