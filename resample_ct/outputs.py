@@ -16,7 +16,7 @@ import numpy as np
 from resample_ct import __version__
 from resample_ct.io.derivation import RESEARCH_ONLY, Derivation
 from resample_ct.io.dicom_write import write_series
-from resample_ct.io.nifti import write_nifti
+from resample_ct.io.nifti_write import write_nifti
 from resample_ct.io.parametric_map import write_parametric_map, write_spread_series
 from resample_ct.io.report_object import write_report
 from resample_ct.job import Job
@@ -24,7 +24,6 @@ from resample_ct.models import Models
 from resample_ct.problem import Problem
 from resample_ct.reconstruct.methods import TITLES
 from resample_ct.report import choose_rows, report_page, write_montage, write_tables
-from resample_ct.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -81,20 +80,30 @@ class BatchFiles:
         return found
 
 
+@dataclass(frozen=True)
+class HuSlices:
+    """A method's slices in HU with the source's padding, made anew each time they are gone through.
+
+    However long the volume is, one of them is in memory.
+    """
+
+    problem: Problem
+    files: BatchFiles
+    method: str
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for index, image in enumerate(self.files.images(self.method)):
+            yield self.problem.study.with_padding(self.problem.window.to_hu(image), index)
+
+
 def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models, folder: Path) -> None:
     """Write everything into a new `folder`."""
     folder.mkdir()
     series = {}
     for name in job.methods:
         derivation = _derivation(job, problem, name, models)
-        hu = np.empty((len(problem.indices), *problem.geometry.image_shape), np.float32)
-        for index, image in enumerate(files.images(name)):
-            hu[index] = problem.study.with_padding(problem.window.to_hu(image), index)
-        write_nifti(
-            Volume(hu, problem.grid),
-            folder / f"{name}.nii.gz",
-            f"{derivation.method}; research only",
-        )
+        hu = HuSlices(problem, files, name)
+        write_nifti(hu, problem.grid, folder / f"{name}.nii.gz", f"{derivation.method}; research only")
         series[name] = write_series(
             problem.study, iter(hu), problem.grid, folder / "dicom" / name, derivation, job.compress
         )
@@ -129,7 +138,8 @@ def _write_spread(
         return {}
     spread_name, dicom = f"{name}-spread", folder / "dicom"
     write_nifti(
-        Volume(hu, problem.grid),
+        hu,
+        problem.grid,
         folder / f"{spread_name}.nii.gz",
         f"{derivation.method}, SD of HU; research only",
     )

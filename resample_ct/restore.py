@@ -20,7 +20,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from resample_ct import __version__
 from resample_ct.errors import OptionError, StudyError
-from resample_ct.io.nifti import write_nifti
+from resample_ct.io.nifti_write import write_nifti
 from resample_ct.io.research_folder import refuse_identified
 from resample_ct.io.study import read_study
 from resample_ct.measure import method_generators, parse_slices, slice_generators
@@ -219,7 +219,7 @@ def _write(
         else:
             grid = images.volume.grid.resized(stack.shape[-1])
             hu = prior.window.to_hu(stack[:, 0].numpy())
-            write_nifti(Volume(hu, grid), partial / f"{name}.nii.gz", described[name])
+            write_nifti(hu, grid, partial / f"{name}.nii.gz", described[name])
     (partial / "metrics.json").write_text(json.dumps(list(records), indent=1) + "\n")
     run = {
         "research_only": True,

@@ -1,13 +1,11 @@
-"""NIfTI in and out.
+"""NIfTI in.
 
 NIfTI is RAS+ and (column, row, slice); everything else here is LPS and (slice, row, column).
 """
 
 from __future__ import annotations
 
-import os
 import zlib
-from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -17,7 +15,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from resample_ct.errors import StudyError
 from resample_ct.io.study import SlicePixels, Study
-from resample_ct.volume import Grid, Volume
+from resample_ct.volume import Grid
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _SUFFIXES = (".nii", ".nii.gz")
@@ -121,58 +119,3 @@ def read_nifti(path: Path) -> Study:
         order=tuple(range(len(grid))),
         notes=tuple(notes),
     )
-
-
-def _evenly_spaced(volume: Volume) -> Volume:
-    """Linear interpolation along the stack to its smallest gap: NIfTI has one step for all slices."""
-    grid = volume.grid
-    place = np.concatenate([[0.0], np.cumsum(grid.gaps_mm)])
-    count = int(np.floor(place[-1] / grid.gaps_mm.min() + 1e-3)) + 1
-    wanted = np.arange(count) * grid.gaps_mm.min()
-    wanted[-1] = min(wanted[-1], place[-1])
-    lower = np.clip(np.searchsorted(place, wanted, side="right") - 1, 0, len(place) - 2)
-    share = ((wanted - place[lower]) / np.diff(place)[lower]).astype(np.float32)
-    hu = np.stack(
-        [(1 - s) * volume.hu[i] + s * volume.hu[i + 1] for i, s in zip(lower, share, strict=True)]
-    )
-    positions = np.stack([np.interp(wanted, place, grid.positions[:, axis]) for axis in range(3)], axis=1)
-    return Volume(hu, replace(grid, positions=positions))
-
-
-def write_nifti(volume: Volume, path: Path, description: str = "") -> None:
-    """Write HU with the right affine, in float32 (int16 where every value is whole).
-
-    An unevenly spaced stack is interpolated to even spacing, as dcm2niix does; the DICOM series
-    keeps the slices as they are. A tilted stack keeps its shear in the sform.
-
-    Args:
-        volume: what to write.
-        path: new file ending in .nii or .nii.gz, which appears only when it is whole.
-        description: at most 79 characters for the header.
-
-    Raises:
-        StudyError: the file exists.
-    """
-    if path.exists():
-        raise StudyError(f"{path}: exists, expected a new file; name another one")
-    if not volume.grid.is_even:
-        volume = _evenly_spaced(volume)
-    hu = volume.hu
-    if np.array_equal(hu, np.rint(hu)) and hu.min() >= -32768 and hu.max() <= 32767:
-        hu = hu.astype(np.int16)
-    affine = _RAS_TO_LPS @ volume.grid.affine
-    image = nib.Nifti1Image(hu.transpose(2, 1, 0), affine, dtype=hu.dtype)
-    sheared = abs(volume.grid.slice_step @ volume.grid.normal) < 0.9999 * np.linalg.norm(
-        volume.grid.slice_step
-    )
-    # The qform has no shear, so a tilted stack must not carry one.
-    image.set_qform(affine, code=0 if sheared else 1)
-    image.set_sform(affine, code=1)
-    image.header.set_xyzt_units("mm", "sec")
-    image.header["descrip"] = description.encode("ascii", "replace")[:79]
-    partial = path.with_name(f"partial-{path.name}")
-    try:
-        nib.save(image, partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resample_ct.errors import StudyError
-from resample_ct.io.nifti import read_nifti, write_nifti
+from resample_ct.io.nifti import read_nifti
+from resample_ct.io.nifti_write import write_nifti
 from resample_ct.io.study import read_study
 from resample_ct.volume import Grid, Volume
 
@@ -44,6 +45,10 @@ def assert_same_voxels(array, affine, expected, expected_affine):
     np.testing.assert_array_equal(array.reshape(-1), expected[tuple(found.round().astype(int).T)])
 
 
+def write(volume, path, *description):
+    write_nifti(volume.hu, volume.grid, path, *description)
+
+
 @given(affine=affines())
 @settings(max_examples=60, deadline=None)
 def test_reading_keeps_every_voxel_s_place(tmp_path_factory, affine):
@@ -58,7 +63,7 @@ def test_reading_keeps_every_voxel_s_place(tmp_path_factory, affine):
 def test_a_round_trip_keeps_every_voxel_s_place(tmp_path_factory, affine):
     folder = tmp_path_factory.mktemp("nifti")
     nib.save(nib.Nifti1Image(HU, affine), folder / "in.nii")
-    write_nifti(read_nifti(folder / "in.nii").volume, folder / "out.nii")
+    write(read_nifti(folder / "in.nii").volume, folder / "out.nii")
     result = nib.load(folder / "out.nii")
     assert_same_voxels(np.asarray(result.dataobj), result.affine, HU, affine)
 
@@ -113,7 +118,7 @@ def test_what_lies_below_minus_1024_is_air(nifti):
 
 def test_dicom_becomes_nifti_that_simpleitk_finds_at_the_same_place(series, tmp_path, sitk_series):
     folder = series(3)
-    write_nifti(read_study(folder).volume, tmp_path / "ct.nii.gz")
+    write(read_study(folder).volume, tmp_path / "ct.nii.gz")
     before, after = sitk_series(folder), sitk.ReadImage(tmp_path / "ct.nii.gz")
     np.testing.assert_array_equal(sitk.GetArrayFromImage(after), sitk.GetArrayFromImage(before))
     for place in ((0, 0, 0), (511, 0, 1), (300, 500, 2)):
@@ -126,7 +131,7 @@ def test_dicom_becomes_nifti_that_simpleitk_finds_at_the_same_place(series, tmp_
 
 def test_dicom_to_nifti_and_back_is_the_same_volume(series, tmp_path):
     before = read_study(series(3)).volume
-    write_nifti(before, tmp_path / "ct.nii.gz")
+    write(before, tmp_path / "ct.nii.gz")
     after = read_study(tmp_path / "ct.nii.gz").volume
     np.testing.assert_array_equal(after.hu, before.hu)
     np.testing.assert_allclose(after.grid.affine, before.grid.affine, atol=1e-4)
@@ -150,7 +155,7 @@ def volume(positions, hu=None):
 
 def test_tilt_becomes_shear_in_the_sform(tmp_path):
     tilted = volume([[10, 20, 5 * z] for z in range(4)])
-    write_nifti(tilted, tmp_path / "ct.nii")
+    write(tilted, tmp_path / "ct.nii")
     image = nib.load(tmp_path / "ct.nii")
     np.testing.assert_allclose(image.get_sform()[:3, 2], [0, 0, 5], atol=1e-6)
     np.testing.assert_allclose(image.get_sform()[:3, 3], [-10, -20, 0], atol=1e-6)
@@ -159,7 +164,7 @@ def test_tilt_becomes_shear_in_the_sform(tmp_path):
 
 def test_an_upright_stack_has_both_forms(tmp_path):
     normal = volume([[0, 0, 0]]).grid.normal
-    write_nifti(volume([k * 4 * normal for k in range(3)]), tmp_path / "ct.nii")
+    write(volume([k * 4 * normal for k in range(3)]), tmp_path / "ct.nii")
     image = nib.load(tmp_path / "ct.nii")
     assert (image.header["sform_code"], image.header["qform_code"]) == (1, 1)
     np.testing.assert_allclose(image.get_qform(), image.get_sform(), atol=1e-5)
@@ -169,7 +174,7 @@ def test_uneven_slices_are_interpolated_evenly(tmp_path):
     normal = volume([[0, 0, 0]]).grid.normal
     places = np.array([0.0, 2, 6, 8])
     uneven = volume(places[:, None] * normal, np.ones((4, 2, 3)) * places[:, None, None] ** 2)
-    write_nifti(uneven, tmp_path / "ct.nii")
+    write(uneven, tmp_path / "ct.nii")
     image = nib.load(tmp_path / "ct.nii")
     assert image.header.get_zooms()[2] == pytest.approx(2)
     np.testing.assert_allclose(np.asarray(image.dataobj)[0, 0], [0, 4, 20, 36, 64])
@@ -179,7 +184,7 @@ def test_uneven_slices_stay_where_they_are(tmp_path):
     normal = volume([[0, 0, 0]]).grid.normal
     places = np.array([0.0, 3, 9, 12])
     uneven = volume(places[:, None] * normal + [5, 6, 7])
-    write_nifti(uneven, tmp_path / "ct.nii")
+    write(uneven, tmp_path / "ct.nii")
     result = read_nifti(tmp_path / "ct.nii").volume
     for index, kept in enumerate([0, 1, 3, 4]):
         np.testing.assert_allclose(result.grid.positions[kept], uneven.grid.positions[index], atol=1e-5)
@@ -188,20 +193,20 @@ def test_uneven_slices_stay_where_they_are(tmp_path):
 
 def test_whole_numbers_are_stored_as_such_and_others_exactly(tmp_path):
     fractions = volume([[0, 0, 0], [0, 0, 1]], np.linspace(-1000, 2000, 12).reshape(2, 2, 3) / 3)
-    write_nifti(fractions, tmp_path / "fractions.nii")
-    write_nifti(volume([[0, 0, 0], [0, 0, 1]]), tmp_path / "whole.nii")
+    write(fractions, tmp_path / "fractions.nii")
+    write(volume([[0, 0, 0], [0, 0, 1]]), tmp_path / "whole.nii")
     assert nib.load(tmp_path / "whole.nii").get_data_dtype() == np.int16
     stored = np.asarray(nib.load(tmp_path / "fractions.nii").dataobj)
     np.testing.assert_array_equal(stored, fractions.hu.transpose(2, 1, 0))
 
 
 def test_the_description_fits_the_header(tmp_path):
-    write_nifti(volume([[0, 0, 0]]), tmp_path / "ct.nii", "é" + "x" * 100)
+    write(volume([[0, 0, 0]]), tmp_path / "ct.nii", "é" + "x" * 100)
     assert nib.load(tmp_path / "ct.nii").header["descrip"] == b"?" + b"x" * 78
 
 
 def test_a_lone_slice_has_its_thickness(tmp_path):
-    write_nifti(volume([[0, 0, 0]]), tmp_path / "ct.nii")
+    write(volume([[0, 0, 0]]), tmp_path / "ct.nii")
     assert nib.load(tmp_path / "ct.nii").header.get_zooms()[2] == pytest.approx(1.0)
 
 

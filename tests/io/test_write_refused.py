@@ -5,7 +5,7 @@ import pytest
 
 from resample_ct.errors import StudyError
 from resample_ct.io.dicom_write import write_series
-from resample_ct.io.nifti import write_nifti
+from resample_ct.io.nifti_write import write_nifti
 from resample_ct.io.study import read_study
 
 
@@ -76,17 +76,23 @@ def test_leftovers_of_a_killed_run_do_not_get_into_the_series(study, out, deriva
 def test_an_existing_volume_is_refused_and_left_alone(study, tmp_path):
     (tmp_path / "ct.nii.gz").write_text("mine")
     with pytest.raises(StudyError, match=r"ct\.nii\.gz: exists, expected a new file"):
-        write_nifti(study.volume, tmp_path / "ct.nii.gz")
+        write_nifti(study.volume.hu, study.volume.grid, tmp_path / "ct.nii.gz")
     assert (tmp_path / "ct.nii.gz").read_text() == "mine"
 
 
-def test_a_volume_that_fails_half_way_leaves_nothing(study, tmp_path, monkeypatch):
-    def save(image, path):
-        path.write_text("half")
-        raise OSError("disk full")
+def test_a_volume_that_fails_half_way_leaves_nothing(study, tmp_path):
+    class Breaks:
+        times = 0
 
-    monkeypatch.setattr("nibabel.save", save)
+        def __iter__(self):
+            self.times += 1
+            yield study.volume.hu[0]
+            if self.times == 2:
+                assert list((tmp_path / "out").iterdir())  # half of it is there
+                raise OSError("disk full")
+            yield from study.volume.hu[1:]
+
     (tmp_path / "out").mkdir()
     with pytest.raises(OSError, match="disk full"):
-        write_nifti(study.volume, tmp_path / "out" / "ct.nii.gz")
+        write_nifti(Breaks(), study.volume.grid, tmp_path / "out" / "ct.nii.gz")
     assert list((tmp_path / "out").iterdir()) == []

@@ -15,7 +15,7 @@ from study_cases import legacy_converted
 
 from resample_ct.io.derivation import Derivation
 from resample_ct.io.dicom_write import write_series
-from resample_ct.io.nifti import write_nifti
+from resample_ct.io.nifti_write import write_nifti
 from resample_ct.io.parametric_map import write_spread_series
 from resample_ct.io.study import read_study
 from resample_ct.volume import Volume, reduce_in_plane
@@ -58,7 +58,7 @@ def test_gdcm_reads_every_stored_value(pair, tmp_path):
 
 def test_dcm2niix_makes_the_nifti_that_we_write(pair, tmp_path):
     _, result, volume = pair
-    write_nifti(volume, tmp_path / "ours.nii")
+    write_nifti(volume.hu, volume.grid, tmp_path / "ours.nii")
     ours = judges.canonical(nib.load(tmp_path / "ours.nii"))
     theirs = judges.dcm2niix(result.parent, tmp_path / "theirs")
     np.testing.assert_allclose(theirs.affine, ours.affine, atol=1e-3)
