@@ -16,7 +16,7 @@ from fine_tune.average import State, start_average, update_average
 from fine_tune.checkpoint import load_checkpoint, save_checkpoint
 from fine_tune.observer import Observer
 from fine_tune.processes import Processes
-from resample_ct.errors import ResampleCTError
+from resample_ct.errors import OptionError, ResampleCTError
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,14 @@ class LoopSettings:
     checkpoint_every: int = 50
     validate_every: int = 0
     patience: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a patience that nothing could end."""
+        if self.patience and not self.validate_every:
+            raise OptionError(
+                f"--patience {self.patience}: found --validate-every 0, expected a number of steps to "
+                "judge the network after; give one, or leave --patience out"
+            )
 
     def rate(self, step: int) -> float:
         """Learning rate at a step, as a share of `learning_rate`."""
@@ -121,7 +129,9 @@ def train(
     observer: Observer,
     processes: Processes,
 ) -> State:
-    """Train `network` and return its averaged weights, the best validated ones where it validates.
+    """Train `network` and return its averaged weights.
+
+    Where it validates these are the best validated ones, those at the start among them.
 
     Args:
         task: batches and loss.
@@ -142,6 +152,7 @@ def train(
     progress = _Progress(start_average(network))
     identity = {**asdict(settings), **origin}
     state = load_checkpoint(checkpoint, identity)
+    is_new = state is None
     if state is not None:
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
@@ -149,6 +160,9 @@ def train(
     del state  # of a large model, gigabytes
     computing = processes.wrap(_Loss(task, network))
     observer.begin(task.name, progress.step, settings.steps)
+    if is_new and settings.validate_every:
+        # What the training has to beat: no bundle is worse on the held-out slices than its start.
+        _validate(task, network, progress, observer, processes)
     while progress.step < settings.steps and not _patience_is_over(progress, settings):
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * settings.rate(progress.step)

@@ -138,7 +138,7 @@ def test_frozen_weights_stay(tmp_path, run, network):
 
 def test_best_validated_average_is_what_training_gives(tmp_path, run):
     settings = replace(SETTINGS, steps=8, validate_every=2)
-    best = run(tmp_path / "best.pt", settings, SumTask(merits=iter([1.0, 3.0, 2.0, 1.0])))
+    best = run(tmp_path / "best.pt", settings, SumTask(merits=iter([0.0, 1.0, 3.0, 2.0, 1.0])))
     second = {}
 
     class Keeping(SumTask):
@@ -147,12 +147,23 @@ def test_best_validated_average_is_what_training_gives(tmp_path, run):
             return 0.0
 
     run(tmp_path / "all.pt", settings, Keeping())
-    assert same(best, second[1])
+    assert same(best, second[2])
+
+
+def test_training_that_never_beats_its_start_gives_the_start(tmp_path, run, network):
+    settings = replace(SETTINGS, steps=8, validate_every=2)
+    merits = [3.0, 1.0, 2.0, 2.9, 3.0]
+    assert same(run(tmp_path / "a.pt", settings, SumTask(merits=iter(merits))), network().state_dict())
+
+
+def test_patience_without_validations_is_refused():
+    with pytest.raises(OptionError, match=r"--patience 3: found --validate-every 0, .*; give one"):
+        replace(SETTINGS, patience=3)
 
 
 def test_patience_ends_a_training_that_no_longer_improves(tmp_path, run):
     settings = replace(SETTINGS, steps=100, validate_every=2, patience=3)
-    task = SumTask(merits=iter([1.0, 2.0, 1.9, 1.8, 1.7, 9.0]))
+    task = SumTask(merits=iter([0.0, 1.0, 2.0, 1.9, 1.8, 1.7, 9.0]))
     run(tmp_path / "a.pt", settings, task)
     assert task.calls == 10
 
@@ -160,7 +171,7 @@ def test_patience_ends_a_training_that_no_longer_improves(tmp_path, run):
 def test_patience_outlives_a_kill(tmp_path, run):
     settings = replace(SETTINGS, steps=100, validate_every=2, patience=3, checkpoint_every=1)
     with pytest.raises(Killed):
-        run(tmp_path / "a.pt", settings, SumTask(kill_at=7, merits=iter([2.0, 1.0, 1.0])))
+        run(tmp_path / "a.pt", settings, SumTask(kill_at=7, merits=iter([0.0, 2.0, 1.0, 1.0])))
     task = SumTask(merits=iter([1.0, 9.0]))
     run(tmp_path / "a.pt", settings, task)
     assert task.calls == 1
