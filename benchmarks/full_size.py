@@ -43,7 +43,7 @@ FULL_SIZE = LatentPriorCard(
 @click.command()
 @click.argument("studies", type=click.Path(exists=True, path_type=Path))
 @click.option("--hold-out", required=True)
-@click.option("--train", "part", default="unet", show_default=True)
+@click.option("--train", "part", type=click.Choice(["unet", "autoencoder"]), default="unet")
 @click.option("--batch", default=1, show_default=True)
 @click.option("--recompute", is_flag=True)
 def main(studies: Path, hold_out: str, part: str, batch: int, recompute: bool) -> None:

@@ -116,7 +116,7 @@ def unconditional_samples(
     """Slices (B, 1, H, W) that the prior makes up, one a generator, by ancestral sampling.
 
     DDIM with eta = 1: fresh noise corrects what an early step got wrong, where deterministic steps of a
-    small network carried it to the end (docs/training.md shows both).
+    small network carried it to the end.
 
     Args:
         prior: the model.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -131,13 +130,11 @@ def test_existing_bundle_is_left_alone(checkpoint, tmp_path):
 
 
 _MEASURED = """
-import json, resource, sys, time
+import resource, sys
 from pathlib import Path
 from resample_ct.prior.convert import convert_checkpoint
-began = time.perf_counter()
 convert_checkpoint(Path(sys.argv[1]), Path(sys.argv[2]))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-print(json.dumps({"peak_gb": peak, "seconds": time.perf_counter() - began}))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2)
 """
 
 
@@ -164,8 +161,7 @@ def test_full_size_converts_in_less_than_6_gb():
             [sys.executable, "-c", _MEASURED, str(path), str(out)], capture_output=True, text=True
         )
         assert found.returncode == 0, found.stderr
-        figures = json.loads(found.stdout)
-        assert figures["peak_gb"] < 6.0
+        assert float(found.stdout) < 6.0
         card = read_card(out, LatentPriorCard)
         assert card.training == {"converted_from": "ffhq.ckpt", "unet": "running average"}
         stored = {
