@@ -1,16 +1,18 @@
 """What each of ReSample's choices gives, on slices that nothing was trained on.
 
-    python benchmarks/ablations.py STUDIES [--rows PATTERN] [--angles 25] [--noise 0.01]
+    python benchmarks/ablations.py STUDIES [--rows PATTERN] [--angles 25] [--noise 0.01] [--draws 1]
 
 Every row is a preset with some settings changed. Tune on validation patients only, never on the sample
-study. Prints mean PSNR and seconds a slice.
+study. Prints mean PSNR, over the draws of the noise too, and seconds a slice.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
+from statistics import mean
 
 import click
 import torch
@@ -21,7 +23,8 @@ from resample_ct.metrics import psnr
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.prior.bundle import read_bundle
-from resample_ct.reconstruct.base import Measurement
+from resample_ct.prior.precision import Precision
+from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.cascade import Cascade, read_refiner
 from resample_ct.reconstruct.classical import TV
 from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet, read_fbp_unet
@@ -120,6 +123,8 @@ def read_slices(studies: Path, prior_window: object) -> torch.Tensor:
 @click.option("--refiner", type=click.Path(exists=True, path_type=Path), help="A bundle.")
 @click.option("--angles", default=25, show_default=True, type=click.IntRange(2))
 @click.option("--noise", default=0.01, show_default=True)
+@click.option("--draws", default=1, show_default=True, type=click.IntRange(1), help="Of the noise.")
+@click.option("--precision", default="float32", type=click.Choice(["float32", "bfloat16"]))
 def main(
     studies: tuple[Path, ...],
     rows: str,
@@ -127,23 +132,31 @@ def main(
     refiner: Path | None,
     angles: int,
     noise: float,
+    draws: int,
+    precision: Precision,
 ) -> None:
     """Measure and print."""
-    model, network, second = read_bundle(prior), read_fbp_unet(), read_refiner(refiner)
+    model = replace(read_bundle(prior), precision=precision)
+    network = replace(read_fbp_unet(), precision=precision)
+    second = replace(read_refiner(refiner), precision=precision)
     truth = torch.cat([read_slices(folder, model.window) for folder in studies])
     operator = make_projector(ParallelBeam.uniform(IMAGE_SIZE, angles))
     clean = operator(truth)
     indices = range(len(truth))
-    y = clean + noise * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
-    measurement = Measurement(operator, y, torch.full((len(truth),), noise**2))
+    variance = torch.full((len(truth),), noise**2)
 
-    def show(name: str, image: torch.Tensor, began: float) -> None:
-        seconds = (time.perf_counter() - began) / len(truth)
-        value = float(psnr(image.clamp(0, 1), truth).mean())
-        print(f"| {name} | {value:.2f} | {seconds:.1f} |", flush=True)
+    def show(name: str, method: Reconstructor) -> None:
+        began, values = time.perf_counter(), []
+        for draw in range(draws):
+            drawn = torch.randn(clean.shape, generator=torch.Generator().manual_seed(draw))
+            measurement = Measurement(operator, clean + noise * drawn, variance)
+            image = method(measurement, method_generators(draw, indices))
+            values.append(float(psnr(image.clamp(0, 1), truth).mean()))
+        seconds = (time.perf_counter() - began) / len(truth) / draws
+        print(f"| {name} | {mean(values):.3f} | {seconds:.1f} |", flush=True)
 
     print("| what | PSNR (dB) | s / slice |\n|---|---|---|")
-    cheap = {
+    cheap: dict[str, Reconstructor] = {
         "TV": TV(),
         "FBP-UNet": network,
         "FBP-UNet, then PICCS": ConsistentFBPUNet(network),
@@ -151,8 +164,7 @@ def main(
     }
     for name, method in cheap.items():
         if re.search(rows, name):
-            began = time.perf_counter()
-            show(name, method(measurement, method_generators(0, indices)), began)
+            show(name, method)
     for preset, changes in ROWS:
         shortened = changes[: len(_SHORT)] == _SHORT
         named = ("shortened", *changes[len(_SHORT) :]) if shortened else changes
@@ -161,9 +173,7 @@ def main(
             continue
         settings = settings_from(preset, changes)
         options = MethodOptions(model, settings, fbp_unet=network, refiner=second)
-        method = build_methods(["resample"], options)["resample"]
-        began = time.perf_counter()
-        show(name, method(measurement, method_generators(0, indices)), began)
+        show(name, build_methods(["resample"], options)["resample"])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,6 @@ import os
 
 __version__ = "0.1.0"
 
-# Before torch's first allocation: its large blocks in huge pages, on kernels that have them. A tenth of
-# the time of a reconstruction on a CPU is the kernel's clearing of small ones.
+# Before torch's first allocation: its large blocks in huge pages, on kernels that have them. Clearing
+# small ones after every layer takes a noticeable share of the time (docs/performance.md).
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

@@ -28,7 +28,7 @@ class Job:
         seed: of every random number.
         batch: slices at once; part of the record, because sums of floats depend on it.
         device: of torch.
-        precision: of the latent prior's networks and FBP-UNet.
+        precision: of the latent prior's networks, FBP-UNet and the refiner.
         prior: a bundle's folder; None takes the shipped one.
         fbp_unet: FBP-UNet's bundle; None takes the shipped one.
         refiner: the bundle of the cascade's second network; None takes the shipped one.
