@@ -103,7 +103,7 @@ def test_another_shape_is_refused(operator, shape):
 
 def test_batch_is_loop_beyond_what_is_multiplied_at_once():
     operator = SparseProjector(ParallelBeam.uniform(256, 3))
-    x, y = random_pair(operator, 18, 0)
+    x, y = random_pair(operator, 17, 0)
     assert_batch_is_loop(operator, x, 1e-4)
     assert_batch_is_loop(operator.T, y, 1e-4)
 
