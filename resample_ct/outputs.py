@@ -102,10 +102,14 @@ def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models,
     series = {}
     for name in job.methods:
         derivation = _derivation(job, problem, name, models)
-        hu = HuSlices(problem, files, name)
-        write_nifti(hu, problem.grid, folder / f"{name}.nii.gz", f"{derivation.method}; research only")
+        padded = HuSlices(problem, files, name)
+        write_nifti(
+            padded, problem.grid, folder / f"{name}.nii.gz", f"{derivation.method}; research only"
+        )
+        # A DICOM series gets its padding where it is written.
+        hu = (problem.window.to_hu(image) for image in files.images(name))
         series[name] = write_series(
-            problem.study, iter(hu), problem.grid, folder / "dicom" / name, derivation, job.compress
+            problem.study, hu, problem.grid, folder / "dicom" / name, derivation, job.compress
         )
         series |= _write_spread(job, problem, files, name, folder, derivation)
     records = [record for name in job.methods for record in files.records(name)]
