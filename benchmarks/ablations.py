@@ -17,20 +17,20 @@ from statistics import mean
 import click
 import torch
 
+from resample_ct.bundles.bundle import read_bundle
 from resample_ct.io.study import read_study
-from resample_ct.measure import method_generators
 from resample_ct.metrics import psnr
+from resample_ct.networks.precision import Precision
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.prior.bundle import read_bundle
-from resample_ct.prior.precision import Precision
 from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.cascade import Cascade, read_refiner
 from resample_ct.reconstruct.classical import TV
 from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet, read_fbp_unet
 from resample_ct.reconstruct.methods import MethodOptions, build_methods
 from resample_ct.reconstruct.resample_settings import settings_from
-from resample_ct.slices import IMAGE_SIZE, network_slices
+from resample_ct.run.simulate import method_generators
+from resample_ct.values.network_grid import IMAGE_SIZE, network_slices
 
 # The paper's procedure from pure noise in a twentieth of its steps; gamma in proportion, because
 # sigma_t^2 grows with the step.

@@ -18,11 +18,10 @@ import torch
 from ablations import read_slices
 from scipy.optimize import nnls
 
+from resample_ct.bundles.bundle import read_bundle
 from resample_ct.comparison.coverage import Coverage, inhabited
-from resample_ct.measure import method_generators
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.prior.bundle import read_bundle
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.cascade import read_refiner
 from resample_ct.reconstruct.fbp_unet import read_fbp_unet
@@ -30,7 +29,8 @@ from resample_ct.reconstruct.methods import MethodOptions, build_methods
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.reconstruct.uncertainty import expected_error, spread_terms
-from resample_ct.slices import IMAGE_SIZE
+from resample_ct.run.simulate import method_generators
+from resample_ct.values.network_grid import IMAGE_SIZE
 
 
 @click.command()

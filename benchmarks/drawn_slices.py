@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from fine_tune.anatomy.draw import draw_slice
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 SIDE = 4
 LOWEST_HU, HIGHEST_HU = -1000, 600

@@ -14,10 +14,10 @@ from statistics import fmean
 
 import click
 
-from resample_ct import pipeline
-from resample_ct.job import Job
 from resample_ct.progress import progress_bar
 from resample_ct.reconstruct.resample_settings import PRESETS, settings_from
+from resample_ct.run import pipeline
+from resample_ct.run.job import Job
 
 SAMPLE = Path(__file__).parent.parent / "sample_data" / "Lung_Dx-A0002" / "3-B40f"
 

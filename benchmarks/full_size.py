@@ -19,9 +19,9 @@ import click
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from resample_ct.prior.bundle import half_precision, write_bundle
-from resample_ct.prior.card import LatentPriorCard
-from resample_ct.prior.networks import UNetSettings, VQAutoencoderSettings
+from resample_ct.bundles.bundle import half_precision, write_bundle
+from resample_ct.bundles.card import LatentPriorCard
+from resample_ct.networks.settings import UNetSettings, VQAutoencoderSettings
 
 FULL_SIZE = LatentPriorCard(
     name="full-size",

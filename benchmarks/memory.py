@@ -13,15 +13,15 @@ from pathlib import Path
 import click
 import torch
 
-from resample_ct.measure import method_generators
+from resample_ct.bundles.bundle import read_bundle
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.prior.bundle import read_bundle
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.cascade import read_refiner
 from resample_ct.reconstruct.fbp_unet import read_fbp_unet
 from resample_ct.reconstruct.methods import MethodOptions, build_methods
 from resample_ct.reconstruct.resample_settings import PRESETS
+from resample_ct.run.simulate import method_generators
 
 
 def kilobytes(name: str) -> int:

@@ -15,7 +15,6 @@ import click
 import torch
 
 from resample_ct.io.study import read_study
-from resample_ct.measure import method_generators
 from resample_ct.metrics import psnr
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
@@ -23,7 +22,8 @@ from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.cascade import Cascade, read_refiner
 from resample_ct.reconstruct.classical import TV
 from resample_ct.reconstruct.fbp_unet import read_fbp_unet
-from resample_ct.slices import IMAGE_SIZE, network_slices
+from resample_ct.run.simulate import method_generators
+from resample_ct.values.network_grid import IMAGE_SIZE, network_slices
 
 
 def best_pull(image: torch.Tensor, truth: torch.Tensor) -> tuple[float, float]:

@@ -14,11 +14,11 @@ import matplotlib
 import torch
 
 from fine_tune.pictures import grid
+from resample_ct.bundles.bundle import read_bundle
 from resample_ct.io.study import read_study
 from resample_ct.metrics import psnr
-from resample_ct.prior.bundle import read_bundle
 from resample_ct.reconstruct.sampling import unconditional_samples
-from resample_ct.slices import network_slices
+from resample_ct.values.network_grid import network_slices
 
 matplotlib.use("Agg")
 SAMPLE = Path(__file__).parent.parent / "sample_data" / "Lung_Dx-A0002" / "3-B40f"

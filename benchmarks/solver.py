@@ -21,13 +21,10 @@ import torch
 from pydicom.uid import generate_uid
 from timing import Clock, machine
 
-from resample_ct import pipeline
+from resample_ct.bundles.bundle import read_bundle
 from resample_ct.io.study import read_study
-from resample_ct.job import Job
-from resample_ct.measure import method_generators, parse_slices, simulate
 from resample_ct.metrics import psnr
 from resample_ct.physics.parallel import SparseProjector
-from resample_ct.prior.bundle import read_bundle
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.reconstruct import consistency
 from resample_ct.reconstruct.base import Measurement
@@ -35,6 +32,9 @@ from resample_ct.reconstruct.cascade import read_refiner
 from resample_ct.reconstruct.fbp_unet import read_fbp_unet
 from resample_ct.reconstruct.methods import MethodOptions, build_methods
 from resample_ct.reconstruct.resample_settings import PRESETS
+from resample_ct.run import pipeline
+from resample_ct.run.job import Job
+from resample_ct.run.simulate import method_generators, parse_slices, simulate
 
 SAMPLE = Path(__file__).parent.parent / "sample_data" / "Lung_Dx-A0002" / "3-B40f"
 PARTS = ("UNet", "encoder", "decoder", "FBP-UNet", "refiner", "projector", "PICCS", "rest")

@@ -16,10 +16,7 @@ import click
 import torch
 
 from resample_ct.io.study import read_study
-from resample_ct.job import Job
-from resample_ct.measure import method_generators, noisy_projection
 from resample_ct.metrics import compare
-from resample_ct.models import read_models
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.noise import GaussianNoise
@@ -28,7 +25,10 @@ from resample_ct.reconstruct.methods import build_methods
 from resample_ct.reconstruct.resample_settings import PRESETS, settings_from
 from resample_ct.reconstruct.trust import judge
 from resample_ct.reconstruct.uncertainty import HasSpread
-from resample_ct.slices import IMAGE_SIZE, network_slices
+from resample_ct.run.job import Job
+from resample_ct.run.networks import read_models
+from resample_ct.run.simulate import method_generators, noisy_projection
+from resample_ct.values.network_grid import IMAGE_SIZE, network_slices
 
 
 @click.command()

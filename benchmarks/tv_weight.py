@@ -15,10 +15,10 @@ import torch
 from resample_ct.io.study import read_study
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.slices import IMAGE_SIZE, network_slices
 from resample_ct.solvers.cg import cgls
 from resample_ct.solvers.tv import tv
-from resample_ct.units import Window
+from resample_ct.values.network_grid import IMAGE_SIZE, network_slices
+from resample_ct.values.units import Window
 
 WEIGHTS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 

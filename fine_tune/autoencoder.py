@@ -13,8 +13,8 @@ from torch import nn
 from fine_tune.pictures import side_by_side
 from fine_tune.source import SliceSource
 from resample_ct.metrics import psnr
-from resample_ct.prior.vq_autoencoder import VQAutoencoder
-from resample_ct.units import from_network, to_network
+from resample_ct.networks.vq_autoencoder import VQAutoencoder
+from resample_ct.values.units import from_network, to_network
 
 LATENT_NOISE = 0.1
 

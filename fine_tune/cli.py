@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from resample_ct.job_options import together
+from resample_ct.commands.job_options import together
 
 if TYPE_CHECKING:
     from fine_tune.loop import Task
     from fine_tune.run import Opened, Run
-    from resample_ct.prior.card import BundleCard
+    from resample_ct.bundles.card import BundleCard
 
 Card = TypeVar("Card", bound="BundleCard")
 
@@ -212,7 +212,7 @@ def prior(init: str, part: Any, low_rank: int, recompute: bool, predict: Any, **
 def fbp_unet(init: str, angles: int, sigma: float, **options: Any) -> None:
     """Train FBP-UNet for a number of views and a noise."""
     from fine_tune.fbp_unet import FBPUNetTask
-    from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
+    from resample_ct.bundles.fbp_unet import FBPUNetCard
 
     run = _run(options)
     card = FBPUNetCard(
@@ -242,8 +242,8 @@ def fbp_unet(init: str, angles: int, sigma: float, **options: Any) -> None:
 def refiner(init: str, fbp_unet: Path | None, **options: Any) -> None:
     """Train the second network of `cascade`, behind an FBP-UNet and for its views and noise."""
     from fine_tune.refiner import RefinerTask
-    from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
-    from resample_ct.prior.refiner_bundle import RefinerCard
+    from resample_ct.bundles.fbp_unet import FBPUNetCard
+    from resample_ct.bundles.refiner import RefinerCard
     from resample_ct.reconstruct.fbp_unet import read_fbp_unet
 
     run, first = _run(options), read_fbp_unet(fbp_unet)
@@ -275,8 +275,8 @@ def refiner(init: str, fbp_unet: Path | None, **options: Any) -> None:
 def pixel(init: str, **options: Any) -> None:
     """Train the pixel-space diffusion prior of DPS, MCG, DDRM, DMPS and DDS."""
     from fine_tune.pixel import PixelTask, begin_pixel_prior
-    from resample_ct.prior.card import LatentPriorCard
-    from resample_ct.prior.pixel_bundle import PixelPriorCard
+    from resample_ct.bundles.card import LatentPriorCard
+    from resample_ct.bundles.pixel_prior import PixelPriorCard
 
     run = _run(options)
     card = PixelPriorCard(**run.statements(), description="A diffusion prior of CT slices on pixels.")
@@ -312,7 +312,7 @@ def pixel(init: str, **options: Any) -> None:
 def denoiser(init: str, network: str, sigma: float, **options: Any) -> None:
     """Train the denoiser of ADMM-PnP or PnP-UNet for one noise level."""
     from fine_tune.denoiser import DenoiserTask
-    from resample_ct.prior.denoiser_bundle import DnCNNCard, UNetDenoiserCard
+    from resample_ct.bundles.denoiser import DnCNNCard, UNetDenoiserCard
 
     run = _run(options)
     kind, crop = (DnCNNCard, 64) if network == "dncnn" else (UNetDenoiserCard, 128)

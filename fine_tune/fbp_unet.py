@@ -10,8 +10,8 @@ from fine_tune.slice_task import SliceTask, in_one_pass, squared_error
 from fine_tune.source import SliceSource
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.slices import IMAGE_SIZE
 from resample_ct.solvers.fbp import fbp
+from resample_ct.values.network_grid import IMAGE_SIZE
 
 
 class FBPUNetTask(SliceTask):

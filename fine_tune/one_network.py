@@ -12,8 +12,8 @@ from torch import nn
 from fine_tune.loop import Task, train
 from fine_tune.processes import processes
 from fine_tune.run import Opened, Run, came_from, open_run
-from resample_ct.prior.bundle import half_precision, read_card, read_networks, write_bundle
-from resample_ct.prior.card import BundleCard
+from resample_ct.bundles.bundle import half_precision, read_card, read_networks, write_bundle
+from resample_ct.bundles.card import BundleCard
 from resample_ct.progress import Update
 
 Card = TypeVar("Card", bound=BundleCard)

@@ -10,13 +10,13 @@ from fine_tune.noise_prediction import prediction_error, prediction_merit, strat
 from fine_tune.one_network import begin_as_it_is
 from fine_tune.pictures import side_by_side
 from fine_tune.source import SliceSource
-from resample_ct.prior.card import BundleCard, LatentPriorCard
+from resample_ct.bundles.card import BundleCard, LatentPriorCard
+from resample_ct.bundles.pixel_prior import PixelPriorCard
 from resample_ct.prior.pixel import PixelPrior, PixelUNetSettings
-from resample_ct.prior.pixel_bundle import PixelPriorCard
 from resample_ct.prior.schedule import NoiseSchedule
 from resample_ct.reconstruct.sampling import unconditional_samples
-from resample_ct.slices import IMAGE_SIZE
-from resample_ct.units import Window, to_network
+from resample_ct.values.network_grid import IMAGE_SIZE
+from resample_ct.values.units import Window, to_network
 
 _SAMPLE_STEPS = 25
 # Of DiffusionModelUNet: what a latent's channels go in by and come out by.

@@ -18,12 +18,12 @@ from fine_tune.run import Opened, Run, came_from, open_run
 from fine_tune.source import SliceSource
 from fine_tune.start import starting_prior
 from fine_tune.unet import UNetTask
-from resample_ct.prior.bundle import half_precision, write_bundle
-from resample_ct.prior.card import LatentPriorCard
+from resample_ct.bundles.bundle import half_precision, write_bundle
+from resample_ct.bundles.card import LatentPriorCard
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.prior.schedule import Prediction
 from resample_ct.progress import Update
-from resample_ct.slices import IMAGE_SIZE
+from resample_ct.values.network_grid import IMAGE_SIZE
 
 _SCALE_SLICES = 64
 

@@ -13,7 +13,7 @@ from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.cascade import ROUND_ITERATIONS, first_image, refined
 from resample_ct.reconstruct.fbp_unet import FBPUNet
-from resample_ct.slices import IMAGE_SIZE
+from resample_ct.values.network_grid import IMAGE_SIZE
 
 _MOST_ROUNDS = 3
 

@@ -14,10 +14,10 @@ from fine_tune.observer import Observer
 from fine_tune.processes import Processes
 from fine_tune.source import SliceSource
 from fine_tune.training_data import Split, prepare, weights
-from resample_ct.partial import refuse_existing
-from resample_ct.prior.card import BundleCard
+from resample_ct.bundles.card import BundleCard
 from resample_ct.progress import Update, silent
-from resample_ct.units import Window
+from resample_ct.run.work_folder import refuse_existing
+from resample_ct.values.units import Window
 
 # Enough to judge by, few enough to do so often.
 _JUDGED = 16

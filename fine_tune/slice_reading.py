@@ -14,8 +14,8 @@ from fine_tune.quality import check_values
 from fine_tune.studies import Series
 from resample_ct.io.study import Study
 from resample_ct.progress import Update
-from resample_ct.slices import network_slices
-from resample_ct.units import Window
+from resample_ct.values.network_grid import network_slices
+from resample_ct.values.units import Window
 
 # 65535 steps over a window of 3000 HU: half a step is 0.023 HU, where half precision would err by 0.4.
 _STEPS = 65535

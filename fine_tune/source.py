@@ -8,7 +8,7 @@ import torch
 
 from fine_tune.anatomy.draw import draw_slice
 from fine_tune.augment import augment
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 
 class SliceItems(Protocol):

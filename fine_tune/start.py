@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from resample_ct.bundles.bundle import read_bundle, read_card
+from resample_ct.bundles.card import LatentPriorCard
+from resample_ct.bundles.compvis.convert import convert_checkpoint
 from resample_ct.errors import OptionError
-from resample_ct.prior.bundle import read_bundle, read_card
-from resample_ct.prior.card import LatentPriorCard
-from resample_ct.prior.convert import convert_checkpoint
+from resample_ct.networks.settings import AutoencoderSettings, UNetSettings
 from resample_ct.prior.latent import LatentPrior
-from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
 from resample_ct.prior.schedule import NoiseSchedule
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 
 def starting_prior(init: str, work: Path, device: str) -> tuple[LatentPriorCard, LatentPrior]:

@@ -18,8 +18,8 @@ from fine_tune.split import Half, Request, Split, split_of
 from fine_tune.studies import Series, find_series
 from resample_ct.errors import ResampleCTError
 from resample_ct.progress import Update, silent
-from resample_ct.slices import IMAGE_SIZE
-from resample_ct.units import Window
+from resample_ct.values.network_grid import IMAGE_SIZE
+from resample_ct.values.units import Window
 
 # Two slices of two bytes a pixel: the slice and its neighbour.
 _BYTES_PER_ITEM = 4 * IMAGE_SIZE**2

@@ -18,7 +18,7 @@ from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.reconstruct.sampling import unconditional_samples
-from resample_ct.slices import IMAGE_SIZE
+from resample_ct.values.network_grid import IMAGE_SIZE
 
 _SAMPLE_STEPS = 25
 _PICTURED_SIGMA = 0.01

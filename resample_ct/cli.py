@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from resample_ct.compare_command import compare
-from resample_ct.convert_command import convert
+from resample_ct.commands.compare import compare
+from resample_ct.commands.convert import convert
+from resample_ct.commands.rebin import rebin
+from resample_ct.commands.reconstruct import reconstruct
+from resample_ct.commands.restore import restore
 from resample_ct.errors import ResampleCTError
-from resample_ct.rebin_command import rebin
-from resample_ct.reconstruct_command import reconstruct
-from resample_ct.restore_command import restore
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -83,15 +83,15 @@ def simulate(
     deidentify: bool,
 ) -> None:
     """Simulate parallel-beam sinograms of STUDY and save them."""
-    from resample_ct import measure
     from resample_ct.device import check_device
     from resample_ct.io.deidentify import deidentify as without_identity
     from resample_ct.io.deidentify import secret_of_run
-    from resample_ct.io.research_folder import refuse_identified
+    from resample_ct.io.identity_guard import refuse_identified
     from resample_ct.io.study import read_study
     from resample_ct.physics.sinogram_file import write_sinogram
     from resample_ct.progress import progress_bar
-    from resample_ct.units import Window
+    from resample_ct.run import simulate as measure
+    from resample_ct.values.units import Window
 
     check_device(device)
     whole = read_study(study, series)
@@ -113,7 +113,7 @@ def simulate(
 @click.option("--series", help="SeriesInstanceUID, where the study holds several.")
 def info(source: Path, series: str | None) -> None:
     """Say what SOURCE is: a study, a sinogram file or a prior's bundle."""
-    from resample_ct.describe import describe
+    from resample_ct.run.info import describe
 
     for key, value in describe(source, series).items():
         click.echo(f"{key}: {value}")

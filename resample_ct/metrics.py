@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,11 @@ from torch.nn import functional as f
 from resample_ct.prior.schedule import NoiseSchedule
 
 KEYS: dict[str, list[int]] = json.loads(
-    gzip.decompress((Path(__file__).parent / "prior" / "data" / "ffhq-ldm-vq4-keys.json.gz").read_bytes())
+    gzip.decompress(
+        (
+            Path(__file__).parent / "bundles" / "compvis" / "data" / "ffhq-ldm-vq4-keys.json.gz"
+        ).read_bytes()
+    )
 )
 UNET, FIRST_STAGE = "model.diffusion_model.", "first_stage_model."
 SMALL_HEAD_CHANNELS = 16

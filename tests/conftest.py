@@ -51,8 +51,8 @@ def series(tmp_path: Path) -> Callable[..., Path]:
 def real_slice(sample_series: Path) -> torch.Tensor:
     """One real slice, (1, 1, 256, 256) relative attenuation in [0, 1]."""
     from resample_ct.io.study import read_study
-    from resample_ct.slices import network_slices
-    from resample_ct.units import Window
+    from resample_ct.values.network_grid import network_slices
+    from resample_ct.values.units import Window
 
     study = read_study(sorted(sample_series.glob("*.dcm"))[12])
     return network_slices(study.volume, Window())[0]
@@ -67,9 +67,9 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prior's bundle of very small networks with seeded random weights."""
-    from resample_ct.prior.bundle import half_precision, write_bundle
-    from resample_ct.prior.card import LatentPriorCard
-    from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
+    from resample_ct.bundles.bundle import half_precision, write_bundle
+    from resample_ct.bundles.card import LatentPriorCard
+    from resample_ct.networks.settings import AutoencoderSettings, UNetSettings
 
     torch.manual_seed(0)
     autoencoder = AutoencoderSettings(channels=(8, 8, 8), norm_groups=4)
@@ -96,6 +96,6 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_prior(tiny_bundle: Path) -> LatentPrior:
     """The tiny bundle, read."""
-    from resample_ct.prior.bundle import read_bundle
+    from resample_ct.bundles.bundle import read_bundle
 
     return read_bundle(tiny_bundle)

@@ -8,7 +8,7 @@ from laws import Matrix
 
 from resample_ct.prior.schedule import NoiseSchedule
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 SIDE = 5
 SIZE = SIDE**2

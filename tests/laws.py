@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
+from resample_ct.operators.base import LinearOperator
+from resample_ct.operators.spectrum import Spectrum
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.operator import LinearOperator
-from resample_ct.physics.spectrum import Spectrum
 
 finite = st.floats(-10, 10, allow_nan=False)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from resample_ct.networks.residual_unet import ResidualUNetSettings
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.prior.residual_unet import ResidualUNetSettings
 from resample_ct.reconstruct.base import Measurement
 
 SMALL = ResidualUNetSettings(features=(2, 2, 2, 2, 2), norm_groups=1)

@@ -10,7 +10,7 @@ import pytest
 
 from resample_ct import cli
 from resample_ct.io.dicom_file import COMPRESSIONS
-from resample_ct.operators.tasks import TASKS
+from resample_ct.operators.image.tasks import TASKS
 from resample_ct.reconstruct.methods import METHODS
 from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.solvers.fbp import frequency_response

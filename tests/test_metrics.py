@@ -11,7 +11,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from resample_ct.metrics import SliceMetrics, compare
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import numpy as np
 from scipy import ndimage
 
 from fine_tune.tissues import Tissue
-from resample_ct.slices import IMAGE_SIZE
-from resample_ct.volume import AIR_HU
+from resample_ct.values.network_grid import IMAGE_SIZE
+from resample_ct.values.volume import AIR_HU
 
 # Where contours know their radius.
 ANGLES = np.linspace(-np.pi, np.pi, 360, endpoint=False)

@@ -13,8 +13,8 @@ from fine_tune.anatomy.palette import draw_palette
 from fine_tune.anatomy.scanner import paint_covers, paint_table, scanned
 from fine_tune.anatomy.shoulders import paint_shoulders
 from resample_ct.errors import OptionError
-from resample_ct.slices import IMAGE_SIZE
-from resample_ct.units import Window
+from resample_ct.values.network_grid import IMAGE_SIZE
+from resample_ct.values.units import Window
 
 KINDS = {"chest": 0.55, "shoulders": 0.08, "abdomen": 0.32, "head": 0.05}
 _THICKNESSES_MM = (1.0, 1.25, 2.5, 3.0, 5.0)

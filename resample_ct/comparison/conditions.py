@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from resample_ct.errors import OptionError
-from resample_ct.job import Job
-from resample_ct.problem import SINOGRAM_SUFFIXES
+from resample_ct.run.inputs import SINOGRAM_SUFFIXES
+from resample_ct.run.job import Job
 
 
 @dataclass(frozen=True)

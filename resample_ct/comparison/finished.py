@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from resample_ct.comparison.conditions import Condition
-from resample_ct.outputs import BatchFiles
-from resample_ct.problem import Problem
+from resample_ct.run.inputs import Problem
+from resample_ct.run.outputs import BatchFiles
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from resample_ct.comparison.lesions import place_lesions
 from resample_ct.comparison.tissues import TISSUES, body
 from resample_ct.physics.backends import make_projector
 from resample_ct.reconstruct.methods import TITLES
-from resample_ct.report import choose_rows
+from resample_ct.run.report import choose_rows
 
 _DISPLAY_HU = (-1000.0, 500.0)
 _ERROR_HU = 200.0

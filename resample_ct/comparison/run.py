@@ -19,18 +19,18 @@ from resample_ct.comparison.lesions import insert, place_lesions
 from resample_ct.comparison.memory import forget_peak, peak_mb
 from resample_ct.comparison.write import Finished, write_comparison
 from resample_ct.errors import ResampleCTError
-from resample_ct.measure import noisy_projection
-from resample_ct.models import Models, read_models
-from resample_ct.outputs import BatchFiles
-from resample_ct.partial import open_partial, refuse_existing
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.noise import parse_noise
-from resample_ct.pipeline import doubts, reconstruct_batch
 from resample_ct.prior.latent import LatentPrior
-from resample_ct.problem import Batch, Problem, Source, pose_simulated, read_source
 from resample_ct.progress import Update, silent
 from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.methods import TITLES, build_methods
+from resample_ct.run.inputs import Batch, Problem, Source, pose_simulated, read_source
+from resample_ct.run.networks import Models, read_models
+from resample_ct.run.outputs import BatchFiles
+from resample_ct.run.pipeline import doubts, reconstruct_batch
+from resample_ct.run.simulate import noisy_projection
+from resample_ct.run.work_folder import open_partial, refuse_existing
 
 Load = Callable[[Sequence[int]], Batch]
 

@@ -27,10 +27,10 @@ from resample_ct.comparison.pictures import (
     slice_plots,
     spread_montage,
 )
-from resample_ct.job import Job
-from resample_ct.models import Models
-from resample_ct.outputs import published, published_source, versions
 from resample_ct.reconstruct.resample_settings import PRESETS
+from resample_ct.run.job import Job
+from resample_ct.run.networks import Models
+from resample_ct.run.outputs import published, published_source, versions
 
 STATEMENT = "Comparison of reconstruction methods, for research only, not for diagnosis."
 

@@ -18,7 +18,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 
 from resample_ct.errors import StudyError
-from resample_ct.helix import FanDetector, HelicalScan
+from resample_ct.values.helical_scan import FanDetector, HelicalScan
 
 ROWS, COLUMNS = (0x7029, 0x1010), (0x7029, 0x1011)
 WIDTH, HEIGHT, SHAPE = (0x7029, 0x1002), (0x7029, 0x1006), (0x7029, 0x100B)

@@ -13,7 +13,7 @@ from pydicom.uid import EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageSt
 
 from resample_ct.errors import StudyError
 from resample_ct.io.sources import SourceFile
-from resample_ct.volume import SPACING_TOLERANCE, Grid
+from resample_ct.values.volume import SPACING_TOLERANCE, Grid
 
 _COSINE_TOLERANCE = 1e-4
 _MM_TOLERANCE = 1e-3

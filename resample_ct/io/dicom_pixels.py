@@ -11,7 +11,7 @@ from resample_ct.errors import StudyError
 from resample_ct.io.datasets import item
 from resample_ct.io.dicom_checks import padding_range
 from resample_ct.io.dicom_file import decimal
-from resample_ct.volume import Grid
+from resample_ct.values.volume import Grid
 
 _WINDOW_CENTER, _WINDOW_WIDTH = 40, 400
 

@@ -33,7 +33,7 @@ from resample_ct.io.dicom_decode import decode
 from resample_ct.io.enhanced_read import split_frames
 from resample_ct.io.sources import SourceFile, list_files
 from resample_ct.io.study import SlicePixels, Study
-from resample_ct.volume import Grid
+from resample_ct.values.volume import Grid
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from resample_ct.io.dicom_file import new_folder, save_dataset
 from resample_ct.io.dicom_pixels import set_geometry, set_pixels
 from resample_ct.io.enhanced_write import enhanced_dataset, is_enhanced
 from resample_ct.io.study import Study
-from resample_ct.volume import Grid
+from resample_ct.values.volume import Grid
 
 
 def write_series(

@@ -16,7 +16,7 @@ from resample_ct.io.datasets import dicom_code, item
 from resample_ct.io.derivation import Derivation, SeriesIdentity, derived_header
 from resample_ct.io.dicom_pixels import set_geometry, set_pixels
 from resample_ct.io.study import Study
-from resample_ct.volume import Grid
+from resample_ct.values.volume import Grid
 
 # What moves from a single slice's header into functional groups of the frame.
 _GROUPS = {

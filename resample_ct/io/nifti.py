@@ -15,7 +15,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from resample_ct.errors import StudyError
 from resample_ct.io.study import SlicePixels, Study
-from resample_ct.volume import Grid
+from resample_ct.values.volume import Grid
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _SUFFIXES = (".nii", ".nii.gz")

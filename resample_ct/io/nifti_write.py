@@ -15,7 +15,7 @@ import numpy as np
 from nibabel.openers import ImageOpener
 
 from resample_ct.errors import StudyError
-from resample_ct.volume import Grid
+from resample_ct.values.volume import Grid
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 

@@ -42,7 +42,7 @@ from resample_ct.io.derivation import (
 from resample_ct.io.dicom_file import decimal, new_file, new_folder, save_dataset
 from resample_ct.io.dicom_pixels import set_geometry, set_pixels
 from resample_ct.io.study import Study
-from resample_ct.volume import Grid
+from resample_ct.values.volume import Grid
 
 # Noise and the priors' disagreement lie within tens of HU.
 _WINDOW_CENTER, _WINDOW_WIDTH = 50, 100

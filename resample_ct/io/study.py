@@ -12,7 +12,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from resample_ct.errors import StudyError
-from resample_ct.volume import AIR_HU, Grid, Volume, reduce_in_plane
+from resample_ct.values.volume import AIR_HU, Grid, Volume, reduce_in_plane
 
 # Below this a scanner means "outside the field of view", whatever its padding value.
 _LOWEST_HU = -1024.0

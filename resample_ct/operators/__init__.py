@@ -1,1 +1,1 @@
-"""What else can be measured of an image: degradations, linear and not; knows no network and no files."""
+"""Linear and nonlinear operators: what a method asks of any of them, and those that are no scanner."""

@@ -10,7 +10,7 @@ import torch
 
 from resample_ct.errors import OptionError
 from resample_ct.randomness import randn
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 MU_WATER_PER_MM = 0.0192
 

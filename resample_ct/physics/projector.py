@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from resample_ct.operators.base import LinearOperator
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.operator import LinearOperator
 
 
 class Projector(LinearOperator):

@@ -18,8 +18,8 @@ import torch
 from scipy import linalg, sparse
 
 from resample_ct.errors import OptionError
+from resample_ct.operators.spectrum import Spectrum
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.spectrum import Spectrum
 from resample_ct.physics.system_matrix import system_matrix, to_torch
 
 # Directions below are lost in single precision, and in noise long before.

@@ -20,8 +20,8 @@ from functools import lru_cache
 import numpy as np
 
 from resample_ct.errors import SinogramError
-from resample_ct.helix import HelicalScan
 from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.values.helical_scan import HelicalScan
 
 # Where the patient's x (to the image's right), y (up) and z (to the head) lie along the gantry's axes.
 PATIENT_AXES = {"HFS": (1, 1, -1), "FFS": (-1, 1, 1), "HFP": (-1, -1, -1), "FFP": (1, -1, 1)}

@@ -26,8 +26,8 @@ import numpy as np
 from resample_ct.errors import OptionError, SinogramError
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.noise import attenuation_per_unit
-from resample_ct.units import Window
-from resample_ct.volume import Grid
+from resample_ct.values.units import Window
+from resample_ct.values.volume import Grid
 
 FORMAT = "resample-ct-sinogram"
 VERSION = 1

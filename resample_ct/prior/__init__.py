@@ -1,1 +1,1 @@
-"""What a CT slice looks like: networks, noise schedule and bundles; knows no DICOM and no projector."""
+"""What a CT slice looks like: noise schedule and diffusion priors; no DICOM, no projector, no files."""

@@ -9,7 +9,7 @@ from torch import nn
 
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.prior.schedule import NoiseSchedule
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 
 @dataclass(frozen=True)

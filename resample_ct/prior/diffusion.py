@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from resample_ct.prior.schedule import NoiseSchedule
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 
 class DiffusionPrior(Protocol):

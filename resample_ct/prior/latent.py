@@ -9,10 +9,10 @@ from monai.networks.nets import AutoencoderKL
 from torch import nn
 
 from resample_ct.errors import PriorError
-from resample_ct.prior.precision import Precision, network_precision
+from resample_ct.networks.precision import Precision, network_precision
+from resample_ct.networks.vq_autoencoder import VQAutoencoder
 from resample_ct.prior.schedule import NoiseSchedule, Prediction
-from resample_ct.prior.vq_autoencoder import VQAutoencoder
-from resample_ct.units import Window, from_network, to_network
+from resample_ct.values.units import Window, from_network, to_network
 
 # Organs look a third larger or smaller than any that the model has seen.
 _SPACING_MARGIN = 1.33

@@ -19,9 +19,9 @@ from pydantic.dataclasses import dataclass
 from torch import nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from resample_ct.prior.networks import DiffusionUNetSettings
+from resample_ct.networks.settings import DiffusionUNetSettings
 from resample_ct.prior.schedule import NoiseSchedule
-from resample_ct.units import Window, from_network, to_network
+from resample_ct.values.units import Window, from_network, to_network
 
 
 class PixelUNet(nn.Module):

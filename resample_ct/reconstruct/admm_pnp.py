@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import torch
 
-from resample_ct.prior.denoiser import Denoiser
+from resample_ct.networks.denoiser import Denoiser
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.solvers.cg import cgls, regularised_data_consistency
 

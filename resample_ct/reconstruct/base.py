@@ -9,8 +9,8 @@ from typing import Protocol
 import torch
 
 from resample_ct.errors import OptionError
-from resample_ct.physics.operator import LinearOperator, Operator
-from resample_ct.physics.spectrum import HasSpectrum, Spectrum
+from resample_ct.operators.base import LinearOperator, Operator
+from resample_ct.operators.spectrum import HasSpectrum, Spectrum
 
 
 @dataclass(frozen=True)

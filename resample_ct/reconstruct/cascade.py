@@ -15,10 +15,10 @@ from pathlib import Path
 
 import torch
 
+from resample_ct.bundles.bundle import read_card, read_networks, weights_hash
+from resample_ct.bundles.refiner import RefinerCard
 from resample_ct.errors import PriorError
-from resample_ct.prior.bundle import read_card, read_networks, weights_hash
-from resample_ct.prior.refiner_bundle import RefinerCard
-from resample_ct.prior.slice_unet import SliceUNet
+from resample_ct.networks.slice_unet import SliceUNet
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.consistency import optimise_pixels
 from resample_ct.reconstruct.fbp_unet import LAST_ITERATIONS, FBPUNet, consistent

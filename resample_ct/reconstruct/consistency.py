@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from resample_ct.physics.operator import LinearOperator
+from resample_ct.operators.base import LinearOperator
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.solvers.cg import pseudo_inverse_step, regularised_data_consistency

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import torch
 
-from resample_ct.physics.spectrum import Spectrum
+from resample_ct.operators.spectrum import Spectrum
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.randomness import randn
 from resample_ct.reconstruct.base import Measurement

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
+from resample_ct.bundles.bundle import read_card, read_networks, weights_hash
+from resample_ct.bundles.fbp_unet import FBPUNetCard
+from resample_ct.networks.slice_unet import SliceUNet
 from resample_ct.physics.projector import Projector
-from resample_ct.prior.bundle import read_card, read_networks, weights_hash
-from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
-from resample_ct.prior.slice_unet import SliceUNet
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.classical import FBP, TV
 from resample_ct.reconstruct.consistency import optimise_pixels

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from resample_ct.errors import OptionError
-from resample_ct.prior.denoiser import Denoiser
+from resample_ct.networks.denoiser import Denoiser
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.prior.pixel import PixelPrior
 from resample_ct.reconstruct.admm_pnp import ADMMPnP

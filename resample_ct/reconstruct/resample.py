@@ -20,7 +20,7 @@ from resample_ct.reconstruct.consistency import (
     optimise_latent,
     optimise_pixels,
 )
-from resample_ct.reconstruct.detail import DetailKeepingPrior
+from resample_ct.reconstruct.keep_detail import DetailKeepingPrior
 from resample_ct.reconstruct.resample_settings import ReSampleSettings
 from resample_ct.reconstruct.sampling import (
     ddim_step,

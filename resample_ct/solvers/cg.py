@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from resample_ct.physics.operator import LinearOperator
+from resample_ct.operators.base import LinearOperator
 
 
 def _dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

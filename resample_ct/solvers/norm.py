@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from resample_ct.physics.operator import LinearOperator
+from resample_ct.operators.base import LinearOperator
 
 
 def operator_norm(operator: LinearOperator, like: torch.Tensor, iterations: int = 20) -> float:

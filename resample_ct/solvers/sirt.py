@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from resample_ct.physics.operator import LinearOperator
+from resample_ct.operators.base import LinearOperator
 
 
 def _inverse(sums: torch.Tensor) -> torch.Tensor:

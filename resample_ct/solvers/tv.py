@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from resample_ct.physics.operator import LinearOperator
+from resample_ct.operators.base import LinearOperator
 
 # Measured on the training patients: with these 100 iterations end within 0.1 dB of convergence, where
 # equal steps for primal and dual variables are 1 dB short of it after 200.

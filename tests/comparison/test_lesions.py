@@ -19,7 +19,7 @@ from resample_ct.comparison.lesions import (
     place_lesions,
 )
 from resample_ct.comparison.tissues import body
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 PIXEL_MM = 1.3
 FLAT = np.zeros((256, 256))

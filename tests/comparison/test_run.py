@@ -13,20 +13,20 @@ import pytest
 from laws import fill_zero_weights
 from pydicom.uid import generate_uid
 
+from resample_ct.bundles.bundle import half_precision, write_bundle
+from resample_ct.bundles.pixel_prior import PixelPriorCard
 from resample_ct.comparison import run
 from resample_ct.comparison.conditions import Comparison
 from resample_ct.errors import OptionError, PriorError
 from resample_ct.io.study import Study, read_study
-from resample_ct.job import Job
-from resample_ct.measure import simulate
-from resample_ct.models import Models
-from resample_ct.outputs import BatchFiles
 from resample_ct.physics.sinogram_file import write_sinogram
-from resample_ct.prior.bundle import half_precision, write_bundle
 from resample_ct.prior.pixel import PixelUNetSettings
-from resample_ct.prior.pixel_bundle import PixelPriorCard
 from resample_ct.reconstruct.resample_settings import settings_from
-from resample_ct.units import Window
+from resample_ct.run.job import Job
+from resample_ct.run.networks import Models
+from resample_ct.run.outputs import BatchFiles
+from resample_ct.run.simulate import simulate
+from resample_ct.values.units import Window
 
 QUICK = settings_from(
     "fast", ["steps=2", "pixel_iterations=2", "final_iterations=2", "start_estimate=tv", "start=none"]

@@ -7,7 +7,7 @@ import torch
 from laws import fill_zero_weights
 
 from fine_tune.activations import recompute_activations
-from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
+from resample_ct.networks.settings import AutoencoderSettings, UNetSettings
 
 
 def gradients(network, output):

@@ -12,12 +12,12 @@ from torch import nn
 from fine_tune.denoiser import DenoiserTask
 from fine_tune.pixel import PixelTask, begin_pixel_prior
 from fine_tune.source import SliceSource
+from resample_ct.bundles.bundle import read_card
+from resample_ct.bundles.card import LatentPriorCard
+from resample_ct.bundles.denoiser import DnCNNCard, UNetDenoiserCard, read_denoiser
+from resample_ct.bundles.pixel_prior import PixelPriorCard, read_pixel_prior
 from resample_ct.cli import main
-from resample_ct.prior.bundle import read_card
-from resample_ct.prior.card import LatentPriorCard
-from resample_ct.prior.denoiser_bundle import DnCNNCard, UNetDenoiserCard, read_denoiser
-from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
-from resample_ct.prior.pixel_bundle import PixelPriorCard, read_pixel_prior
+from resample_ct.networks.settings import AutoencoderSettings, UNetSettings
 
 SLICES = torch.cat([smooth_phantom(256), shepp_like(256)]).clamp(0, 1)
 

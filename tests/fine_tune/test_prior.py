@@ -15,10 +15,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from fine_tune.fbp_unet import FBPUNetTask
 from fine_tune.loop import train
+from resample_ct.bundles.bundle import read_bundle, read_card
+from resample_ct.bundles.card import LatentPriorCard
+from resample_ct.bundles.fbp_unet import FBPUNetCard
 from resample_ct.cli import main
-from resample_ct.prior.bundle import read_bundle, read_card
-from resample_ct.prior.card import LatentPriorCard
-from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
 from resample_ct.reconstruct.fbp_unet import read_fbp_unet
 
 

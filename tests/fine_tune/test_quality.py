@@ -9,7 +9,7 @@ from made_up_studies import body
 from fine_tune.quality import check_values
 from resample_ct.errors import StudyError
 from resample_ct.io.study import SlicePixels, Study
-from resample_ct.volume import Grid
+from resample_ct.values.volume import Grid
 
 
 def study(*slices):

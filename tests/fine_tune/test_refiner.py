@@ -12,12 +12,12 @@ from torch import nn
 
 from fine_tune.refiner import RefinerTask
 from fine_tune.source import SliceSource
+from resample_ct.bundles.bundle import read_card
+from resample_ct.bundles.refiner import RefinerCard
 from resample_ct.cli import main
-from resample_ct.prior.bundle import read_card
-from resample_ct.prior.refiner_bundle import RefinerCard
 from resample_ct.reconstruct.cascade import Cascade, read_refiner
 from resample_ct.reconstruct.fbp_unet import FBPUNet, read_fbp_unet
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 SLICES = torch.cat([smooth_phantom(256), shepp_like(256)]).clamp(0, 1)
 

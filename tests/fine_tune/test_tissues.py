@@ -10,7 +10,7 @@ import pytest
 
 from fine_tune.tissues import TISSUES, measure_tissues
 from fine_tune.training_data import prepare
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 TRAIN = Path(os.environ.get("RESAMPLE_CT_SHARED", Path(__file__).parents[3] / "shared")) / "ct" / "train"
 SPACING_MM = 1.5

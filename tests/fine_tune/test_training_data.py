@@ -16,8 +16,8 @@ from fine_tune.slice_reading import quantised, restored
 from fine_tune.training_data import prepare, weights
 from resample_ct.errors import StudyError
 from resample_ct.io.study import read_study
-from resample_ct.slices import network_slices
-from resample_ct.units import Window
+from resample_ct.values.network_grid import network_slices
+from resample_ct.values.units import Window
 
 TRAIN = Path(os.environ.get("RESAMPLE_CT_SHARED", Path(__file__).parents[3] / "shared")) / "ct" / "train"
 

@@ -7,10 +7,10 @@ from laws import shepp_like
 
 from fine_tune.source import SliceSource
 from fine_tune.unet import UNetTask
+from resample_ct.networks.settings import AutoencoderSettings, UNetSettings
 from resample_ct.prior.latent import LatentPrior
-from resample_ct.prior.networks import AutoencoderSettings, UNetSettings
 from resample_ct.prior.schedule import NoiseSchedule
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 
 def test_slices_are_encoded_where_the_autoencoder_is():

@@ -12,7 +12,7 @@ from pydicom.uid import EnhancedCTImageStorage, JPEGLSLossless, RLELossless
 
 from resample_ct.io.dicom_write import write_series
 from resample_ct.io.study import read_study
-from resample_ct.volume import reduce_in_plane
+from resample_ct.values.volume import reduce_in_plane
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from resample_ct.io.nifti_write import write_nifti
-from resample_ct.volume import Grid
+from resample_ct.values.volume import Grid
 
 
 def grid(z):

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from resample_ct.io.dicom_write import write_series
 from resample_ct.io.study import read_study
-from resample_ct.volume import AIR_HU, reduce_in_plane
+from resample_ct.values.volume import AIR_HU, reduce_in_plane
 
 IDENTITY = (
     "PatientID",

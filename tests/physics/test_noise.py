@@ -17,7 +17,7 @@ from resample_ct.physics.noise import (
     attenuation_per_unit,
     parse_noise,
 )
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 DRAWS = (1, 1, 200, 500)
 FEW = 5 / math.sqrt(DRAWS[2] * DRAWS[3])  # five standard errors of a mean, in standard deviations

@@ -14,9 +14,9 @@ import pytest
 from ct_pd_files import WATER, Scanner, parallel, phantom
 
 from resample_ct.errors import SinogramError
-from resample_ct.helix import FanDetector, HelicalScan
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.rebin import Rebinner
+from resample_ct.values.helical_scan import FanDetector, HelicalScan
 
 GEOMETRY = ParallelBeam.uniform(96, 12)
 PIXEL_MM = 4.0

@@ -12,8 +12,8 @@ from resample_ct.errors import SinogramError
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.noise import attenuation_per_unit
 from resample_ct.physics.sinogram_file import Sinogram, read_sinogram, write_sinogram
-from resample_ct.units import Window
-from resample_ct.volume import Grid
+from resample_ct.values.units import Window
+from resample_ct.values.volume import Grid
 
 DATA = np.random.default_rng(0).random((2, 3, 6)).astype(np.float32)
 ANGLES = np.array([0.0, 0.5, 2.0])

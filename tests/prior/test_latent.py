@@ -9,7 +9,7 @@ import torch
 from laws import assert_batch_is_loop
 
 from resample_ct.errors import PriorError
-from resample_ct.prior.networks import AutoencoderSettings, UNetSettings, VQAutoencoderSettings
+from resample_ct.networks.settings import AutoencoderSettings, UNetSettings, VQAutoencoderSettings
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from laws import assert_batch_is_loop, fill_zero_weights
 
 from resample_ct.prior.pixel import PixelPrior, PixelUNetSettings
 from resample_ct.prior.schedule import NoiseSchedule
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 TINY = PixelUNetSettings(channels=(8, 8, 8, 8), head_channels=8, norm_groups=4)
 

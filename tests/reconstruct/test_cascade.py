@@ -8,10 +8,10 @@ import pytest
 import torch
 from small_networks import SMALL, measured
 
+from resample_ct.bundles.bundle import write_bundle
+from resample_ct.bundles.fbp_unet import FBPUNetCard
+from resample_ct.bundles.refiner import RefinerCard
 from resample_ct.errors import OptionError, PriorError
-from resample_ct.prior.bundle import write_bundle
-from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
-from resample_ct.prior.refiner_bundle import RefinerCard
 from resample_ct.reconstruct.cascade import (
     ROUND_ITERATIONS,
     Cascade,
@@ -25,7 +25,7 @@ from resample_ct.reconstruct.fbp_unet import FBPUNet
 from resample_ct.reconstruct.methods import MethodOptions, build_methods
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import settings_from
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 STATEMENTS = {"name": "mine", "description": "d", "authors": "a", "data_source": "s", "licence": "l"}
 

@@ -9,9 +9,9 @@ import torch
 from laws import norm, smooth_phantom
 
 from resample_ct.errors import OptionError
+from resample_ct.operators.base import LinearOperator, Operator
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.operator import LinearOperator, Operator
 from resample_ct.physics.parallel import SparseProjector
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.consistency import optimise_latent, optimise_pixels

@@ -8,12 +8,12 @@ import pytest
 import torch
 from small_networks import SMALL, measured
 
+from resample_ct.bundles.bundle import write_bundle
+from resample_ct.bundles.fbp_unet import FBPUNetCard
 from resample_ct.errors import PriorError
-from resample_ct.prior.bundle import write_bundle
-from resample_ct.prior.fbp_unet_bundle import FBPUNetCard
 from resample_ct.reconstruct.classical import FBP, TV
 from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet, FBPUNet, read_fbp_unet
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 
 @pytest.fixture

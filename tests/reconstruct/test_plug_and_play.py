@@ -8,12 +8,12 @@ from gaussian_prior import SIDE, GaussianPrior, correlated, one_measurement
 from laws import norm
 
 from resample_ct.errors import OptionError
-from resample_ct.physics.operator import Operator
-from resample_ct.prior.denoiser import Denoiser
+from resample_ct.networks.denoiser import Denoiser
+from resample_ct.operators.base import Operator
 from resample_ct.reconstruct.admm_pnp import ADMMPnP, ADMMPnPSettings
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.pnp_unet import PnPUNet, PnPUNetSettings
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 PRIOR = GaussianPrior(correlated())
 SIGMA = 0.3

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from resample_ct.errors import OptionError
-from resample_ct.measure import method_generators
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.reconstruct import resample as module
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import PRESETS, ReSampleSettings, settings_from
+from resample_ct.run.simulate import method_generators
 
 QUICK = ReSampleSettings(
     steps=4,

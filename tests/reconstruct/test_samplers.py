@@ -20,7 +20,7 @@ from gaussian_prior import (
 )
 
 from resample_ct.errors import OptionError
-from resample_ct.physics.operator import Operator
+from resample_ct.operators.base import Operator
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.ddrm import DDRM, DDRMSettings
 from resample_ct.reconstruct.dds import DDS, DDSSettings

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from resample_ct.bundles.bundle import read_bundle
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.prior.bundle import read_bundle
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.cascade import read_refiner
 from resample_ct.reconstruct.fbp_unet import read_fbp_unet
@@ -21,7 +21,7 @@ from resample_ct.reconstruct.trust import (
     Trust,
     judge,
 )
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 
 class ShiftedBy:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from resample_ct.measure import method_generators
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.reconstruct.base import Measurement
@@ -13,6 +12,7 @@ from resample_ct.reconstruct.classical import FBP
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.reconstruct.uncertainty import HasSpread, expected_error, spread_terms
+from resample_ct.run.simulate import method_generators
 
 QUICK = ["steps=2", "pixel_iterations=2", "final_iterations=2", "start_estimate=tv"]
 

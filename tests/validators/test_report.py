@@ -5,8 +5,8 @@ from __future__ import annotations
 import judges
 import pytest
 
-from resample_ct import pipeline
-from resample_ct.job import Job
+from resample_ct.run import pipeline
+from resample_ct.run.job import Job
 
 
 def named(dataset, index):

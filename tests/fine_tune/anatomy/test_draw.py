@@ -10,7 +10,7 @@ from scipy import ndimage
 from fine_tune.anatomy.draw import KINDS, draw_slice
 from fine_tune.tissues import TISSUES, measure_tissues
 from resample_ct.errors import OptionError
-from resample_ct.units import Window
+from resample_ct.values.units import Window
 
 WINDOW = Window()
 

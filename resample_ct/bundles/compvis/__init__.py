@@ -1,0 +1,1 @@
+"""CompVis' released latent diffusion checkpoints, translated key by key into bundles."""

@@ -1,0 +1,64 @@
+"""The denoisers on disk: DnCNN for ADMM-PnP, FBP-UNet's network trained on noise for PnP-UNet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import PositiveFloat
+
+from resample_ct.bundles.bundle import read_card, read_networks, weights_hash
+from resample_ct.bundles.card import BundleCard, slice_formats
+from resample_ct.networks.denoiser import Denoiser, DnCNNSettings
+from resample_ct.networks.residual_unet import ResidualUNetSettings
+from resample_ct.networks.settings import NetworkSettings
+
+
+class DenoiserCard(BundleCard):
+    """Of both kinds.
+
+    Attributes:
+        denoiser: the network.
+        sigma: noise that it was trained for, of relative attenuation.
+    """
+
+    denoiser: DnCNNSettings | ResidualUNetSettings
+    sigma: PositiveFloat
+
+    @property
+    def networks(self) -> dict[str, NetworkSettings]:
+        """The one network."""
+        return {"denoiser": self.denoiser}
+
+    @property
+    def data_formats(self) -> dict[str, Any]:
+        """Noisy slice in, slice out."""
+        return slice_formats("noisy CT slice", self.image_size)
+
+
+class DnCNNCard(DenoiserCard):
+    """Of ADMM-PnP's denoiser."""
+
+    method: ClassVar[str] = "admm-pnp"
+    job_field: ClassVar[str] = "dncnn"
+
+    kind: Literal["dncnn"] = "dncnn"
+    denoiser: DnCNNSettings = DnCNNSettings()
+
+
+class UNetDenoiserCard(DenoiserCard):
+    """Of PnP-UNet's denoiser."""
+
+    method: ClassVar[str] = "pnp-unet"
+    job_field: ClassVar[str] = "unet_denoiser"
+
+    kind: Literal["unet-denoiser"] = "unet-denoiser"
+    denoiser: ResidualUNetSettings = ResidualUNetSettings()
+
+
+def read_denoiser(kind: type[DenoiserCard], folder: Path | None = None, device: str = "cpu") -> Denoiser:
+    """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
+    folder = folder or kind.shipped()
+    card = read_card(folder, kind)
+    network = read_networks(folder, card, device)["denoiser"]
+    return Denoiser(network, card.sigma, card.window, card.name, weights_hash(card))

@@ -1,0 +1,130 @@
+"""`resample-ct rebin`: projections of a real scan in, a sinogram file out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from resample_ct.errors import OptionError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from resample_ct.values.volume import Grid
+
+WATER_ABOVE_AIR_HU = 1000.0
+# What a derived series takes from the scan; nothing that speaks of the projections' own pixels.
+_TAKEN_OVER = (
+    *("SpecificCharacterSet", "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "PatientAge"),
+    *("StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "StudyDescription", "AccessionNumber"),
+    *("ReferringPhysicianName", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "ProtocolName"),
+    *("Manufacturer", "ManufacturerModelName", "InstitutionName", "BodyPartExamined", "KVP"),
+    *("PatientPosition", "PatientIdentityRemoved", "DeidentificationMethod"),
+)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New HDF5 file.")
+@click.option("--angles", default=25, show_default=True, type=click.IntRange(2))
+@click.option("--step-mm", default=3.0, show_default=True, type=click.FloatRange(0.01))
+@click.option("--range-mm", help="LOW:HIGH of patient z; default: all that was measured.")
+@click.option("--field-mm", type=click.FloatRange(1), help="Side of the image; default: the fan's.")
+def rebin(
+    folder: Path,
+    out: Path,
+    angles: int,
+    step_mm: float,
+    range_mm: str | None,
+    field_mm: float | None,
+) -> None:
+    """Turn a helical scan (DICOM-CT-PD) in FOLDER into parallel sinograms of `--angles` views a slice."""
+    import numpy as np
+
+    from resample_ct.io.ct_pd import read_ct_pd
+    from resample_ct.physics.geometry import ParallelBeam
+    from resample_ct.physics.rebin import Rebinner
+    from resample_ct.physics.sinogram_file import Sinogram, write_sinogram
+    from resample_ct.progress import progress_bar
+    from resample_ct.values.network_grid import IMAGE_SIZE
+    from resample_ct.values.units import Window
+
+    if out.exists():
+        raise OptionError(f"--out {out}: exists, expected a new file; name another one")
+    scan, header = read_ct_pd(folder)
+    geometry = ParallelBeam.uniform(IMAGE_SIZE, angles)
+    radius = Rebinner(scan, geometry, 1.0).radius_mm
+    pixel_mm = (field_mm or 2 * radius) / IMAGE_SIZE
+    rebinner = Rebinner(scan, geometry, pixel_mm)
+    places = _places(range_mm, step_mm, rebinner.covered_mm)
+    slices = []
+    with progress_bar() as progress:
+        for index, place in enumerate(places):
+            progress(index, len(places), "rebinning")
+            slices.append(rebinner(place))
+    window = Window()
+    # Line integrals per mm of water, to relative attenuation in pixels.
+    unit = scan.water_per_mm * pixel_mm * window.width / WATER_ABOVE_AIR_HU
+    sinogram = Sinogram(
+        data=np.stack(slices) / np.float32(unit),
+        geometry=geometry,
+        grid=_grid(places, pixel_mm, step_mm, IMAGE_SIZE),
+        window=window,
+        noise="measured",
+        noise_sigma=None,
+        source=scan.name,
+        source_headers=(_taken_over(header),) * len(places),
+    )
+    write_sinogram(sinogram, out)
+    click.echo(
+        f"{out}: {len(places)} sinograms of {angles} views; give `reconstruct` its noise by --sigma"
+    )
+
+
+def _places(text: str | None, step_mm: float, covered: tuple[float, float]) -> list[float]:
+    """Patient z of each slice, rising."""
+    low, high = covered
+    if low > high:
+        raise OptionError(
+            "the scan is shorter than the half turn and fan that a slice needs; expected a longer one"
+        )
+    if text is not None:
+        match = re.fullmatch(r"(-?\d+(?:\.\d+)?):(-?\d+(?:\.\d+)?)", text)
+        if not match or not low <= float(match[1]) <= float(match[2]) <= high:
+            raise OptionError(
+                f"--range-mm {text}: expected LOW:HIGH within {low:.1f}:{high:.1f}, what was measured"
+            )
+        low, high = float(match[1]), float(match[2])
+    return [low + index * step_mm for index in range(int((high - low) / step_mm + 1e-9) + 1)]
+
+
+def _grid(places: list[float], pixel_mm: float, step_mm: float, size: int) -> Grid:
+    """Axial slices around the gantry's axis, in the patient's frame."""
+    import numpy as np
+
+    from resample_ct.values.volume import Grid
+
+    corner = -(size - 1) / 2 * pixel_mm
+    return Grid(
+        positions=np.array([[corner, corner, place] for place in places]),
+        row_direction=np.array([1.0, 0.0, 0.0]),
+        column_direction=np.array([0.0, 1.0, 0.0]),
+        spacing_mm=(pixel_mm, pixel_mm),
+        rows=size,
+        columns=size,
+        thickness_mm=step_mm,
+    )
+
+
+def _taken_over(header: Dataset) -> str:
+    """Patient and study as DICOM JSON."""
+    from pydicom.dataset import Dataset
+
+    kept = Dataset()
+    for keyword in _TAKEN_OVER:
+        if keyword in header:
+            kept[keyword] = header[keyword]
+    return kept.to_json()

@@ -1,0 +1,1 @@
+"""Operators on images that are not CT: blur, inpainting, super-resolution."""

@@ -1,0 +1,79 @@
+"""Everything a reconstruction is asked for, as one value that is recorded whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from resample_ct.networks.precision import Precision
+from resample_ct.reconstruct.resample_settings import PRESETS, ReSampleSettings
+
+
+@dataclass(frozen=True)
+class Job:
+    """The options of `resample-ct reconstruct`.
+
+    Attributes:
+        source: a study, or a sinogram file ending in .h5 or .hdf5.
+        out: new folder for the results.
+        methods: names from `resample_ct.reconstruct.methods.METHODS`.
+        n_angles: views to simulate from a study.
+        noise: to simulate, see `resample_ct.physics.noise.parse_noise`.
+        sigma: noise of a measured sinogram, in pixel units; None takes the file's.
+        slices: see `resample_ct.run.simulate.parse_slices`; None takes all.
+        series: SeriesInstanceUID, where the study holds several.
+        seed: of every random number.
+        batch: slices at once; part of the record, because sums of floats depend on it.
+        device: of torch.
+        precision: of the latent prior's networks, FBP-UNet and the refiner.
+        prior: a bundle's folder; None takes the shipped one.
+        fbp_unet: FBP-UNet's bundle; None takes the shipped one.
+        refiner: the bundle of the cascade's second network; None takes the shipped one.
+        pixel_prior: the same for the diffusion prior on pixels.
+        dncnn: the same for ADMM-PnP's denoiser.
+        unet_denoiser: the same for PnP-UNet's denoiser.
+        preset: where `settings` come from.
+        settings: ReSample's.
+        fbp_filter: FBP's.
+        fetched_from: the server that `source` is a copy from, for the record.
+        compress: the derived series, without loss; of `resample_ct.io.dicom_file.COMPRESSIONS`.
+        spread_series: write the uncertainty map as a CT series too, for viewers without Parametric Maps.
+        deidentify: take what names the patient out of every output.
+    """
+
+    source: Path
+    out: Path
+    methods: tuple[str, ...] = ("fbp", "tv", "resample")
+    n_angles: int = 25
+    noise: str = "gaussian:0.01"
+    sigma: float | None = None
+    slices: str | None = None
+    series: str | None = None
+    seed: int = 0
+    batch: int = 4
+    device: str = "cpu"
+    precision: Precision = "float32"
+    prior: Path | None = None
+    fbp_unet: Path | None = None
+    refiner: Path | None = None
+    pixel_prior: Path | None = None
+    dncnn: Path | None = None
+    unet_denoiser: Path | None = None
+    preset: str = "balanced"
+    settings: ReSampleSettings = field(default_factory=lambda: PRESETS["balanced"])
+    fbp_filter: str = "ramp"
+    fetched_from: str | None = None
+    compress: str | None = None
+    spread_series: bool = False
+    deidentify: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """The options as JSON values; of a source whose path may name the patient, a hash."""
+        record = dict(json.loads(json.dumps(asdict(self), default=str)))
+        if self.deidentify:
+            named = f"{self.source} {self.series}".encode()
+            record |= {"source": hashlib.sha256(named).hexdigest(), "series": None}
+        return record

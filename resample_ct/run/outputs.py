@@ -1,0 +1,211 @@
+"""What a job leaves: DICOM, NIfTI, montage, tables and the record of the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resample_ct import __version__
+from resample_ct.io.derivation import RESEARCH_ONLY, Derivation
+from resample_ct.io.dicom_write import write_series
+from resample_ct.io.nifti_write import write_nifti
+from resample_ct.io.parametric_map import write_parametric_map, write_spread_series
+from resample_ct.io.report_object import write_report
+from resample_ct.reconstruct.methods import TITLES
+from resample_ct.run.inputs import Problem
+from resample_ct.run.job import Job
+from resample_ct.run.networks import Models
+from resample_ct.run.report import choose_rows, report_page, write_montage, write_tables
+
+
+@dataclass(frozen=True)
+class BatchFiles:
+    """Finished batches on disk, one file for each method and batch."""
+
+    folder: Path
+    count: int
+    size: int
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """First and last + 1 place of each batch."""
+        starts = range(0, self.count, self.size)
+        return [(first, min(first + self.size, self.count)) for first in starts]
+
+    def path(self, method: str, first: int) -> Path:
+        """Where a batch's result is kept."""
+        return self.folder / f"{method}-{first:05d}.npz"
+
+    def save(
+        self,
+        method: str,
+        first: int,
+        image: np.ndarray,
+        records: list[dict[str, object]],
+        spread: np.ndarray | None,
+    ) -> None:
+        """Keep a result; the file appears only when it is whole."""
+        path = self.path(method, first)
+        temporary = path.with_suffix(".tmp.npz")
+        spread = np.empty(0, np.float32) if spread is None else spread
+        np.savez(temporary, image=image, records=json.dumps(records), spread=spread)
+        os.replace(temporary, path)
+
+    def images(self, method: str) -> Iterator[np.ndarray]:
+        """The method's slices in order, (row, column), one at a time."""
+        for first, _ in self.ranges:
+            with np.load(self.path(method, first)) as batch:
+                yield from batch["image"]
+
+    def spreads(self, method: str) -> Iterator[np.ndarray]:
+        """The standard deviation of each slice, none where the method gave no such thing."""
+        for first, _ in self.ranges:
+            with np.load(self.path(method, first)) as batch:
+                yield from batch["spread"]
+
+    def records(self, method: str) -> list[dict[str, Any]]:
+        """The method's figures, a record a slice."""
+        found: list[dict[str, Any]] = []
+        for first, _ in self.ranges:
+            with np.load(self.path(method, first)) as batch:
+                found += json.loads(str(batch["records"]))
+        return found
+
+
+@dataclass(frozen=True)
+class HuSlices:
+    """A method's slices in HU with the source's padding, made anew each time they are gone through.
+
+    However long the volume is, one of them is in memory.
+    """
+
+    problem: Problem
+    files: BatchFiles
+    method: str
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for index, image in enumerate(self.files.images(self.method)):
+            yield self.problem.study.with_padding(self.problem.window.to_hu(image), index)
+
+
+def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models, folder: Path) -> None:
+    """Write everything into a new `folder`."""
+    folder.mkdir()
+    series = {}
+    for name in job.methods:
+        derivation = _derivation(job, problem, name, models)
+        padded = HuSlices(problem, files, name)
+        write_nifti(
+            padded, problem.grid, folder / f"{name}.nii.gz", f"{derivation.method}; research only"
+        )
+        # A DICOM series gets its padding where it is written.
+        hu = (problem.window.to_hu(image) for image in files.images(name))
+        series[name] = write_series(
+            problem.study, hu, problem.grid, folder / "dicom" / name, derivation, job.compress
+        )
+        series |= _write_spread(job, problem, files, name, folder, derivation)
+    records = [record for name in job.methods for record in files.records(name)]
+    write_tables(records, folder)
+    _write_montage(job, problem, files, folder / "montage.png")
+    _write_report(job, problem, records, folder)
+    run = {
+        "research_only": True,
+        "job": published(job),
+        "versions": versions(),
+        "models": models.record(),
+        "source": published_source(job, problem),
+        "series": series,
+        "notes": list(problem.study.notes),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    (folder / "run.json").write_text(json.dumps(run, indent=2) + "\n")
+
+
+def _write_spread(
+    job: Job, problem: Problem, files: BatchFiles, name: str, folder: Path, derivation: Derivation
+) -> dict[str, str]:
+    """The method's uncertainty map in HU as NIfTI and DICOM, where it has one; the new series."""
+    hu = np.empty((len(problem.indices), *problem.geometry.image_shape), np.float32)
+    written = 0
+    for spread in files.spreads(name):
+        hu[written] = problem.window.width * spread
+        written += 1
+    if written == 0:
+        return {}
+    spread_name, dicom = f"{name}-spread", folder / "dicom"
+    write_nifti(
+        hu,
+        problem.grid,
+        folder / f"{spread_name}.nii.gz",
+        f"{derivation.method}, SD of HU; research only",
+    )
+    map_uid = write_parametric_map(
+        problem.study, dicom / name, problem.grid, hu, dicom / f"{spread_name}.dcm", derivation
+    )
+    if not job.spread_series:
+        return {spread_name: map_uid}
+    uid = write_spread_series(problem.study, problem.grid, hu, dicom / spread_name, derivation)
+    return {spread_name: map_uid, f"{spread_name}-series": uid}
+
+
+def published(job: Job) -> dict[str, Any]:
+    """The options for the record of the run, without paths that may name the patient."""
+    return job.record() | ({"source": None, "out": None, "fetched_from": None} if job.deidentify else {})
+
+
+def published_source(job: Job, problem: Problem) -> dict[str, Any]:
+    """What was reconstructed; without the hash by which who has the images could tell whose they are."""
+    sha256 = None if job.deidentify else problem.sha256
+    return {"name": problem.study.name, "series": problem.study.uid, "sha256": sha256}
+
+
+def _derivation(job: Job, problem: Problem, name: str, models: Models) -> Derivation:
+    views = problem.geometry.n_angles
+    parts = [f"{TITLES[name]} from {views} parallel-beam views", f"noise {problem.noise}"]
+    if name == "resample":
+        parts.append(f"preset {job.preset}")
+    parts += [f"{kind} {m.name}, sha256 {m.sha256}" for kind, m in models.behind(job, name).items()]
+    parts += [f"seed {job.seed}", f"resample-ct {__version__}", "research only"]
+    return Derivation(TITLES[name], views, "; ".join(parts), __version__)
+
+
+def _write_montage(job: Job, problem: Problem, files: BatchFiles, path: Path) -> None:
+    rows = choose_rows(len(problem.indices))
+    chosen = [problem.indices[row] for row in rows]
+    truth = problem.load(chosen).truth
+    images = {
+        name: np.stack([v for i, v in enumerate(files.images(name)) if i in rows]) for name in job.methods
+    }
+    write_montage(None if truth is None else truth[:, 0].numpy(), images, chosen, problem.window, path)
+
+
+def _write_report(job: Job, problem: Problem, records: list[dict[str, Any]], folder: Path) -> None:
+    """The page with the figures and the montage, in the source's study."""
+    header = problem.study.headers[0] if problem.study.headers else None
+    patient = ("PatientID", "StudyDate", "AccessionNumber")
+    facts = {name: str(header.get(name) or "-") for name in patient} if header else {}
+    facts |= {
+        "Source series": problem.study.name,
+        "Slices": f"{len(problem.indices)}, from {problem.indices[0]} to {problem.indices[-1]}",
+        "Measurement": f"{problem.geometry.n_angles} parallel-beam views, noise {problem.noise}",
+        "Made by": f"resample-ct {__version__}, seed {job.seed}",
+    }
+    page = report_page(records, folder / "montage.png", facts, RESEARCH_ONLY)
+    title = ", ".join(TITLES[name] for name in job.methods)
+    derivation = Derivation(title, problem.geometry.n_angles, title, __version__)
+    series = [folder / "dicom" / name for name in job.methods]
+    write_report(problem.study, series, page, folder / "dicom" / "report.dcm", derivation)
+
+
+def versions() -> dict[str, str]:
+    """What computed a result."""
+    packages = ("torch", "monai", "pydicom", "SimpleITK", "nibabel", "numpy", "scipy")
+    return {"resample-ct": __version__} | {name: version(name) for name in packages}

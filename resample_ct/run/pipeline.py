@@ -1,0 +1,140 @@
+"""Reconstruct a study: read, project, reconstruct batch by batch, compare, write.
+
+Work in progress lives in `<out>.partial`, one file a finished batch; `<out>` appears by a rename when
+it is whole. `resume` continues from the first missing batch with the same bits, because batches
+and every slice's random numbers depend on the options alone. One batch is in memory while it
+reconstructs, and one method's volume on the 256 x 256 grid while it writes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from resample_ct.device import to_device
+from resample_ct.metrics import SliceMetrics, compare
+from resample_ct.physics.backends import make_projector
+from resample_ct.prior.latent import LatentPrior
+from resample_ct.progress import Update, silent
+from resample_ct.reconstruct.base import Measurement, Reconstructor
+from resample_ct.reconstruct.methods import NEEDS_PRIOR, build_methods
+from resample_ct.reconstruct.trust import judge
+from resample_ct.reconstruct.uncertainty import HasSpread
+from resample_ct.run.cluster import finish_batches
+from resample_ct.run.inputs import Batch, Problem, pose
+from resample_ct.run.job import Job
+from resample_ct.run.networks import read_models
+from resample_ct.run.outputs import BatchFiles, write_outputs
+from resample_ct.run.simulate import method_generators
+from resample_ct.run.work_folder import open_partial, refuse_existing
+
+
+def reconstruct(
+    job: Job, resume: bool, progress: Update = silent, cluster: str | None = None
+) -> list[str]:
+    """Run a job and write its output folder.
+
+    Args:
+        job: what to do.
+        resume: continue `<out>.partial` of an interrupted run of the same job.
+        progress: called with slices done, slices in all, and the method at work.
+        cluster: address of a Dask scheduler whose workers compute the batches; None computes here.
+
+    Returns:
+        Notes for the user: what was left out of the study, or found odd.
+
+    Raises:
+        ResampleCTError: anything a user can put right; nothing is left that looks whole.
+    """
+    refuse_existing(job.out)
+    models = read_models(job)
+    methods = build_methods(job.methods, models.options(job))
+    problem = pose(job, models.window)
+    problem = problem.with_notes(models.notes_on(problem.geometry.image_size, problem.grid.spacing_mm[0]))
+    inputs = {"weights": models.record(), "identity": problem.identity}
+    partial = open_partial(job.out, job.record() | inputs, resume)
+    files = BatchFiles(partial / "batches", len(problem.indices), job.batch)
+    if cluster is not None:
+        finish_batches(cluster, job, problem, models, files, reconstruct_batch, progress)
+    total = len(methods) * len(problem.indices)
+    done = 0
+    for name, method in methods.items():
+        for first, stop in files.ranges:
+            progress(done, total, name)
+            if not files.path(name, first).exists():
+                batch = problem.load(problem.indices[first:stop])
+                found = reconstruct_batch(job, problem, method, name, batch, models.prior)
+                files.save(name, first, *found)
+            done += stop - first
+    problem = problem.with_notes([note for name in methods for note in doubts(files.records(name))])
+    progress(done, total, "writing")
+    results = partial / "results"
+    # Left by a run that was stopped while it wrote.
+    shutil.rmtree(results, ignore_errors=True)
+    write_outputs(job, problem, files, models, results)
+    os.replace(results, job.out)
+    shutil.rmtree(partial)
+    return list(problem.study.notes)
+
+
+def doubts(records: Sequence[dict[str, Any]]) -> list[str]:
+    """A note on one method's slices whose prior is not to be trusted, if there are any."""
+    doubted = [record for record in records if record["doubt"]]
+    if not doubted:
+        return []
+    places = ", ".join(str(record["slice"]) for record in doubted)
+    first = doubted[0]
+    return [
+        f"{first['method']}: the prior is not to be trusted on {len(doubted)} of {len(records)} slices "
+        f"({places}); slice {first['slice']}: {first['doubt']}"
+    ]
+
+
+def reconstruct_batch(
+    job: Job,
+    problem: Problem,
+    method: Reconstructor,
+    name: str,
+    batch: Batch,
+    prior: LatentPrior | None,
+) -> tuple[np.ndarray, list[dict[str, object]], np.ndarray | None]:
+    """One batch by one method; results of the latent prior are judged by it.
+
+    Returns:
+        (N, row, column) relative attenuation in [0, 1], a record a slice: see `SliceMetrics`,
+        and the standard deviation of the pixels, None where the method does not say.
+    """
+    measurement = Measurement(
+        make_projector(problem.geometry, job.device),
+        to_device(batch.sinogram, job.device),
+        to_device(batch.noise_variance, job.device),
+    )
+    began = time.perf_counter()
+    generators = method_generators(job.seed, batch.indices)
+    spread = None
+    if isinstance(method, HasSpread):
+        image, spread = method.with_spread(measurement, generators)
+    else:
+        image = method(measurement, generators)
+    image = image.clamp(0.0, 1.0)
+    seconds = (time.perf_counter() - began) / len(batch.indices)
+    residual = measurement.residual(image).tolist()
+    trust: list[dict[str, object]] = [{} for _ in batch.indices]
+    if name in NEEDS_PRIOR and prior is not None:
+        trust = [found.record() for found in judge(prior, measurement, image, spread)]
+    image = image.cpu()
+    figures: list[tuple[float | None, float | None, float | None]] = [
+        (None, None, None) for _ in batch.indices
+    ]
+    if batch.truth is not None:
+        figures = list(compare(image, batch.truth, problem.window))
+    records = [
+        SliceMetrics(name, problem.study.name, index, *figure, misfit, seconds).record() | verdict
+        for index, figure, misfit, verdict in zip(batch.indices, figures, residual, trust, strict=True)
+    ]
+    return image[:, 0].numpy(), records, None if spread is None else spread[:, 0].cpu().numpy()

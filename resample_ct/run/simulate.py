@@ -1,0 +1,131 @@
+"""Study to sinogram: reduce to the networks' grid, map HU to attenuation, project, add noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from resample_ct.errors import OptionError
+from resample_ct.io.study import Study
+from resample_ct.physics.backends import make_projector
+from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.noise import NoiseModel, parse_noise
+from resample_ct.physics.projector import Projector
+from resample_ct.physics.sinogram_file import Sinogram
+from resample_ct.progress import Update, silent
+from resample_ct.values.network_grid import IMAGE_SIZE, network_slices
+from resample_ct.values.units import Window
+
+_NOISE_STREAM, _METHOD_STREAM = 0, 1
+
+
+def slice_generators(seed: int, indices: Sequence[int], stream: int) -> list[torch.Generator]:
+    """One generator a slice, from seed, the slice's place in its study, and what it is for."""
+    return [torch.Generator().manual_seed((seed * 1_000_003 + index) * 2 + stream) for index in indices]
+
+
+def method_generators(seed: int, indices: Sequence[int]) -> list[torch.Generator]:
+    """Generators for a method's own random numbers; every method gets the same ones."""
+    return slice_generators(seed, indices, _METHOD_STREAM)
+
+
+def parse_slices(text: str | None, count: int) -> list[int]:
+    """`10:20` (end left out), `3,7,9` or one number to slice indices, counted from 0 along the normal.
+
+    Raises OptionError for anything that is no such text or lies outside the study.
+
+    >>> parse_slices("1:4", 10)
+    [1, 2, 3]
+    """
+    if text is None:
+        return list(range(count))
+    try:
+        if ":" in text:
+            low, high = text.split(":")
+            chosen = list(range(int(low or 0), int(high or count)))
+        else:
+            chosen = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise OptionError(
+            f"--slices {text}: not understood, expected 10:20, 3,7,9 or one number"
+        ) from None
+    if not chosen or min(chosen) < 0 or max(chosen) >= count or len(set(chosen)) < len(chosen):
+        raise OptionError(
+            f"--slices {text}: found {len(chosen)} slices, expected distinct ones within 0:{count}"
+        )
+    return sorted(chosen)
+
+
+def noisy_projection(
+    projector: Projector, image: torch.Tensor, model: NoiseModel, seed: int, index: int
+) -> tuple[torch.Tensor, float]:
+    """Measure one slice.
+
+    Args:
+        projector: A.
+        image: (1, 1, 256, 256) relative attenuation, on the projector's device.
+        model: of the noise.
+        seed: of the noise, with the slice's place.
+        index: that place in its study.
+
+    Returns:
+        The noisy sinogram (1, 1, angle, detector), and the mean noise as a standard deviation.
+    """
+    clean = projector(image)
+    noisy = model.apply(clean, slice_generators(seed, [index], _NOISE_STREAM))
+    return noisy, float(model.variance(clean).mean()) ** 0.5
+
+
+def simulate(
+    study: Study,
+    indices: Sequence[int],
+    n_angles: int,
+    noise: str,
+    seed: int,
+    window: Window,
+    device: str = "cpu",
+    progress: Update = silent,
+) -> tuple[Sinogram, torch.Tensor]:
+    """Simulate parallel-beam sinograms of some of a study's slices.
+
+    Args:
+        study: the whole study.
+        indices: the slices to measure, at least one; a slice's place also seeds its noise, so that
+            it is the same whichever others are chosen.
+        n_angles: views over 180 degrees.
+        noise: see `parse_noise`.
+        seed: of the noise.
+        window: HU window that the attenuation is relative to.
+        device: where the projector runs.
+        progress: called with slices done, slices in all, and what is at work.
+
+    Returns:
+        The sinograms, and the slices that they were made from, (N, 1, 256, 256) in [0, 1]: the
+        truth to compare with.
+    """
+    geometry = ParallelBeam.uniform(IMAGE_SIZE, n_angles)
+    projector = make_projector(geometry, device)
+    grid = study.grid.resized(IMAGE_SIZE)
+    model = parse_noise(noise, grid.spacing_mm[0], window)
+    chosen = study.select(indices)
+    rows, sigmas, truths = [], [], []
+    for place, index in enumerate(indices):
+        progress(place, len(indices), "projecting")
+        image, _ = network_slices(chosen.select([place]).volume, window)
+        row, sigma = noisy_projection(projector, image.to(device), model, seed, index)
+        rows.append(row.cpu())
+        sigmas.append(sigma)
+        truths.append(image)
+    sinogram = Sinogram(
+        data=torch.cat(rows)[:, 0].numpy(),
+        geometry=geometry,
+        grid=grid.select(indices),
+        window=window,
+        noise=noise,
+        noise_sigma=np.array(sigmas),
+        source=study.name,
+        source_headers=tuple(h.to_json(suppress_invalid_tags=True) for h in chosen.headers),
+    )
+    return sinogram, torch.cat(truths)
