@@ -10,17 +10,32 @@ from hypothesis import strategies as st
 
 from resample_ct.operators.base import LinearOperator
 from resample_ct.operators.spectrum import Spectrum
+from resample_ct.physics.fan_beam import FanBeam
 from resample_ct.physics.geometry import ParallelBeam
 
 finite = st.floats(-10, 10, allow_nan=False)
 
-geometries = st.builds(
+_views = {
+    "image_size": st.integers(1, 32),
+    "angles": st.lists(finite, min_size=1, max_size=8).map(tuple),
+    "n_detectors": st.integers(1, 48),
+}
+parallel_beams = st.builds(
     ParallelBeam,
-    image_size=st.integers(1, 32),
-    angles=st.lists(finite, min_size=1, max_size=8).map(tuple),
-    n_detectors=st.integers(1, 48),
+    **_views,
     detector_spacing=st.floats(0.25, 3),
+    detector_offset=st.just(0.0) | st.floats(-1, 1),
 )
+fan_beams = st.builds(
+    FanBeam,
+    **_views,
+    detector_spacing=st.floats(0.25, 2),
+    detector_offset=st.just(0.0) | st.floats(-1, 1),
+    source_origin=st.floats(32, 200),
+    source_detector=st.floats(200, 400),
+    curved=st.booleans(),
+)
+geometries = parallel_beams | fan_beams
 
 
 class Matrix(LinearOperator):

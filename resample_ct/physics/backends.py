@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.geometry import Geometry, ParallelBeam
 from resample_ct.physics.parallel import sparse_projector
 from resample_ct.physics.projector import Projector
 
 
-def make_projector(geometry: ParallelBeam, device: str = "cpu") -> Projector:
-    """The Radon transform of `geometry` on `device`; the same operator, whatever computes it."""
-    if device.startswith("cuda") and find_spec("torch_radon") is not None:
+def make_projector(geometry: Geometry, device: str = "cpu") -> Projector:
+    """The line integrals of `geometry` on `device`; the same operator, whatever computes it."""
+    known = isinstance(geometry, ParallelBeam) and geometry.detector_offset == 0.0
+    if known and device.startswith("cuda") and find_spec("torch_radon") is not None:
         from resample_ct.physics.torch_radon_backend import TorchRadonProjector
 
         return TorchRadonProjector(geometry, device)

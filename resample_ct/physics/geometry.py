@@ -1,9 +1,17 @@
-"""Parallel-beam geometry as a value: where every ray runs, in units of a pixel."""
+"""Geometries as values: where every ray runs, in units of an image pixel.
+
+x runs right, y up, and the origin, which the scanner turns about, is the image's centre. Every geometry
+states each of its rays as a line {x cos(theta) + y sin(theta) = s}, and the projector knows nothing else
+of it. Angles and signs are ASTRA's.
+"""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+
+import numpy as np
 
 from resample_ct.errors import OptionError
 
@@ -19,29 +27,30 @@ def detectors_for(image_size: int) -> int:
 
 
 @dataclass(frozen=True)
-class ParallelBeam:
-    """Parallel rays through a square image; x runs right, y up, the origin is the image's centre.
-
-    The ray of detector coordinate s at angle a is {x cos(a) + y sin(a) = s}, ASTRA's convention.
+class Geometry(ABC):
+    """A square image and the rays that cross it, view by view.
 
     Attributes:
         image_size: pixels of the image's side.
-        angles: radians, one a view.
-        n_detectors: detector pixels, centred on the origin's projection.
-        detector_spacing: distance between detector pixels, in image pixels.
-
-    >>> ParallelBeam.uniform(256, 25).n_detectors
-    364
+        angles: radians, one a view, in any order.
+        n_detectors: detector pixels.
+        detector_spacing: distance between detector pixels along the detector, in image pixels.
+        detector_offset: how far the detector is shifted along itself from where it would be centred, in
+            detector pixels: 0.25 for a quarter-pixel shift. Detector pixel k lies at
+            (k - (n_detectors - 1) / 2 + detector_offset) * detector_spacing.
     """
 
     image_size: int
     angles: tuple[float, ...]
     n_detectors: int
     detector_spacing: float = 1.0
+    detector_offset: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what no ray could be drawn from; numpy's numbers become plain ones."""
         object.__setattr__(self, "angles", tuple(map(float, self.angles)))
+        object.__setattr__(self, "detector_spacing", float(self.detector_spacing))
+        object.__setattr__(self, "detector_offset", float(self.detector_offset))
         if self.image_size < 1 or self.n_detectors < 1 or not self.angles:
             raise OptionError(
                 f"geometry: found image_size {self.image_size}, {len(self.angles)} angles and "
@@ -52,12 +61,11 @@ class ParallelBeam:
                 f"geometry: found a detector spacing of {self.detector_spacing} or a non-finite "
                 "angle, expected finite angles in radians and a positive spacing in pixels"
             )
-
-    @classmethod
-    def uniform(cls, image_size: int, n_angles: int) -> ParallelBeam:
-        """Views at k pi / n_angles, and a detector as wide as the image's diagonal (paper 4)."""
-        angles = tuple(k * math.pi / n_angles for k in range(n_angles))
-        return cls(image_size, angles, detectors_for(image_size))
+        if not abs(self.detector_offset) <= self.n_detectors:
+            raise OptionError(
+                f"geometry: found a detector offset of {self.detector_offset} detector pixels, expected "
+                f"at most the detector's own {self.n_detectors} either way"
+            )
 
     @property
     def n_angles(self) -> int:
@@ -73,3 +81,76 @@ class ParallelBeam:
     def sinogram_shape(self) -> tuple[int, int]:
         """(angle, detector)."""
         return self.n_angles, self.n_detectors
+
+    @property
+    def detector_places(self) -> np.ndarray:
+        """(detector,) image pixels along the detector from the central ray to each detector pixel."""
+        index = np.arange(self.n_detectors) - (self.n_detectors - 1) / 2
+        return (index + self.detector_offset) * self.detector_spacing
+
+    @abstractmethod
+    def lines(self) -> tuple[np.ndarray, np.ndarray]:
+        """Theta in radians and s in image pixels of every ray, each (angle, detector)."""
+
+    @property
+    @abstractmethod
+    def seen_radius(self) -> float:
+        """Radius in image pixels of the circle about the origin that every view sees whole."""
+
+    @property
+    @abstractmethod
+    def missing_arc(self) -> float:
+        """Radians of arc that the views lack of what a complete scan of the image needs; 0 for none."""
+
+
+def view_arcs(angles: tuple[float, ...], period: float) -> np.ndarray:
+    """(angle,) radians of arc that each view stands for: half of the way to either neighbour.
+
+    The widest gap counts no more than the second widest, so that a scan over part of `period`, after
+    which views repeat, is not taken for a sparse one over all of it. They add up to the covered arc.
+
+    >>> angles = tuple(k * math.pi / 100 for k in range(60))
+    >>> round(view_arcs(angles, math.pi).sum() / math.pi, 3)
+    0.6
+    """
+    turned = np.mod(angles, period)
+    order = np.argsort(turned)
+    gaps = np.diff(turned[order], append=turned[order][0] + period)
+    if len(gaps) > 1:
+        gaps[gaps.argmax()] = np.partition(gaps, -2)[-2]
+    arcs = np.empty_like(turned)
+    arcs[order] = 0.5 * (gaps + np.roll(gaps, 1))
+    return arcs
+
+
+@dataclass(frozen=True)
+class ParallelBeam(Geometry):
+    """Parallel rays through a square image; see `Geometry` for its fields.
+
+    The ray of detector coordinate s at angle a is {x cos(a) + y sin(a) = s}, ASTRA's convention.
+
+    >>> ParallelBeam.uniform(256, 25).n_detectors
+    364
+    """
+
+    @classmethod
+    def uniform(cls, image_size: int, n_angles: int, arc: float = math.pi) -> ParallelBeam:
+        """Views at k arc / n_angles, and a detector as wide as the image's diagonal (paper 4)."""
+        angles = tuple(k * arc / n_angles for k in range(n_angles))
+        return cls(image_size, angles, detectors_for(image_size))
+
+    def lines(self) -> tuple[np.ndarray, np.ndarray]:
+        """See `Geometry`."""
+        theta, s = np.meshgrid(self.angles, self.detector_places, indexing="ij")
+        return theta, s
+
+    @property
+    def seen_radius(self) -> float:
+        """See `Geometry`."""
+        places = self.detector_places
+        return max(0.0, float(min(-places[0], places[-1])) + self.detector_spacing / 2)
+
+    @property
+    def missing_arc(self) -> float:
+        """See `Geometry`; complete is half a turn."""
+        return max(0.0, math.pi - float(view_arcs(self.angles, math.pi).sum()))

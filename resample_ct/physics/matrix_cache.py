@@ -21,7 +21,7 @@ from platformdirs import user_cache_path
 from scipy import sparse
 
 from resample_ct.physics import system_matrix as code
-from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.geometry import Geometry
 
 # Rays times pixel lines, below which computing is as fast as reading.
 _WORTH_KEEPING = 2**20
@@ -34,7 +34,7 @@ WRITER = "projector-cache"
 _ABANDONED_SECONDS = 3600
 
 
-def cached_system_matrix(geometry: ParallelBeam) -> sparse.csr_array:
+def cached_system_matrix(geometry: Geometry) -> sparse.csr_array:
     """`system_matrix`, from disk where it was computed before."""
     if geometry.n_angles * geometry.n_detectors * geometry.image_size < _WORTH_KEEPING:
         return code.system_matrix(geometry)
@@ -53,13 +53,13 @@ def cache_folder() -> Path:
     return user_cache_path("resample-ct", appauthor=False) / "projector"
 
 
-def matrix_file(geometry: ParallelBeam) -> Path:
+def matrix_file(geometry: Geometry) -> Path:
     """Where a geometry's matrix is kept; another one for every version of the code."""
     source = Path(code.__file__).read_bytes()
     return cache_folder() / f"{hashlib.sha256(source + repr(geometry).encode()).hexdigest()}.npz"
 
 
-def _read(path: Path, geometry: ParallelBeam) -> sparse.csr_array | None:
+def _read(path: Path, geometry: Geometry) -> sparse.csr_array | None:
     shape = geometry.n_angles * geometry.n_detectors, geometry.image_size**2
     try:
         # A zip's members carry checksums, which numpy's reading compares.

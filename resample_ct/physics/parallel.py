@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 from scipy import sparse
 
-from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.geometry import Geometry
 from resample_ct.physics.matrix_cache import cached_system_matrix
 from resample_ct.physics.projector import Projector
 from resample_ct.physics.radon_spectrum import RadonSpectrum, radon_spectrum
@@ -26,7 +26,7 @@ _SINOGRAMS_AT_ONCE = 16
 class SparseProjector(Projector):
     """Line integrals in pixel units by one sparse product for a group of slices; float32."""
 
-    def __init__(self, geometry: ParallelBeam, device: str = "cpu") -> None:
+    def __init__(self, geometry: Geometry, device: str = "cpu") -> None:
         """Build matrix and transpose for `geometry` on `device`."""
         super().__init__(geometry)
         self._device = device
@@ -59,6 +59,6 @@ def _product(
 
 
 @lru_cache(maxsize=4)
-def sparse_projector(geometry: ParallelBeam, device: str) -> SparseProjector:
+def sparse_projector(geometry: Geometry, device: str) -> SparseProjector:
     """The projector of a geometry, built once."""
     return SparseProjector(geometry, device)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from resample_ct.operators.base import LinearOperator
-from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.geometry import Geometry
 
 
 class Projector(LinearOperator):
     """The Radon transform of a geometry, in pixel units; a backend adds forward and adjoint."""
 
-    def __init__(self, geometry: ParallelBeam) -> None:
+    def __init__(self, geometry: Geometry) -> None:
         """Keep the geometry."""
         self.geometry = geometry
 

@@ -19,7 +19,7 @@ from scipy import linalg, sparse
 
 from resample_ct.errors import OptionError
 from resample_ct.operators.spectrum import Spectrum
-from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.geometry import Geometry, ParallelBeam
 from resample_ct.physics.system_matrix import system_matrix, to_torch
 
 # Directions below are lost in single precision, and in noise long before.
@@ -141,6 +141,11 @@ class RadonSpectrum(Spectrum):
 
 
 @lru_cache(maxsize=2)
-def radon_spectrum(geometry: ParallelBeam, device: str = "cpu") -> RadonSpectrum:
-    """The decomposition of a geometry, made once."""
+def radon_spectrum(geometry: Geometry, device: str = "cpu") -> RadonSpectrum:
+    """The decomposition of a geometry, made once. Raises OptionError for rays of other symmetries."""
+    if not isinstance(geometry, ParallelBeam) or geometry.detector_offset != 0.0:
+        raise OptionError(
+            "singular value decomposition: found rays without the symmetries of a centred parallel beam, "
+            "which it needs; choose another method, as dds"
+        )
     return RadonSpectrum(geometry, device)

@@ -10,15 +10,15 @@ from __future__ import annotations
 import torch
 from torch_radon import Radon
 
-from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.geometry import Geometry
 from resample_ct.physics.projector import Projector
 
 
 class TorchRadonProjector(Projector):
     """Line integrals in pixel units, computed by torch-radon."""
 
-    def __init__(self, geometry: ParallelBeam, device: str) -> None:
-        """Prepare torch-radon for `geometry`; it takes ASTRA's angles, as we do."""
+    def __init__(self, geometry: Geometry, device: str) -> None:
+        """Prepare torch-radon for a centred `ParallelBeam`; it takes ASTRA's angles, as we do."""
         super().__init__(geometry)
         self._device = torch.device(device)
         self._radon = Radon(

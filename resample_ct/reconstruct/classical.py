@@ -22,7 +22,7 @@ class FBP:
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`. Raises OptionError for an operator that is no Radon transform."""
         if not isinstance(measurement.operator, Projector):
-            raise OptionError("--method fbp: expected a parallel-beam projector; choose another")
+            raise OptionError("--method fbp: expected a projector of line integrals; choose another")
         return fbp.fbp(measurement.operator.geometry, measurement.sinogram, self.filter)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from resample_ct.errors import OptionError
-from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.geometry import Geometry, ParallelBeam, view_arcs
 
 
 def frequency_response(length: int, name: str, spacing: float = 1.0) -> np.ndarray:
@@ -36,19 +36,6 @@ def frequency_response(length: int, name: str, spacing: float = 1.0) -> np.ndarr
     return ramp / spacing * np.where(f <= 0.5, windows[name], 0.0)
 
 
-def view_weights(geometry: ParallelBeam) -> np.ndarray:
-    """(angle,) radians of arc that each view stands for; they add up to pi.
-
-    Views need not be evenly spaced: each takes half of the arc to either neighbour, modulo pi.
-    """
-    angles = np.mod(np.array(geometry.angles), np.pi)
-    order = np.argsort(angles)
-    gaps = np.diff(angles[order], append=angles[order][0] + np.pi)
-    weights = np.empty_like(angles)
-    weights[order] = 0.5 * (gaps + np.roll(gaps, 1))
-    return weights
-
-
 def back_project(geometry: ParallelBeam, views: torch.Tensor) -> torch.Tensor:
     """Sum over the views of their value where each pixel lies, interpolated linearly; 0 beyond.
 
@@ -61,7 +48,7 @@ def back_project(geometry: ParallelBeam, views: torch.Tensor) -> torch.Tensor:
     image = views.new_zeros(views.shape[0], 1, *geometry.image_shape)
     for index, angle in enumerate(geometry.angles):
         s = place * math.cos(angle) - place[:, None] * math.sin(angle)
-        detector = s / geometry.detector_spacing + (last + 1) / 2
+        detector = s / geometry.detector_spacing + (last + 1) / 2 - geometry.detector_offset
         low = detector.floor().clamp(0, last)
         share = (detector - low).clamp(0, 1).to(views)
         view, low = padded[:, :, index], low.long()
@@ -69,7 +56,7 @@ def back_project(geometry: ParallelBeam, views: torch.Tensor) -> torch.Tensor:
     return image
 
 
-def fbp(geometry: ParallelBeam, y: torch.Tensor, filter: str = "ramp") -> torch.Tensor:
+def fbp(geometry: Geometry, y: torch.Tensor, filter: str = "ramp") -> torch.Tensor:
     """Filter each view, weight it with its arc and project it back.
 
     Args:
@@ -79,10 +66,15 @@ def fbp(geometry: ParallelBeam, y: torch.Tensor, filter: str = "ramp") -> torch.
 
     Returns:
         (B, 1, row, column), not clipped.
+
+    Raises:
+        OptionError: rays of a fan, or an unknown filter.
     """
+    if not isinstance(geometry, ParallelBeam):
+        raise OptionError("filtered back-projection: found a fan beam, expected parallel; choose tv")
     detectors = y.shape[-1]
     length = 1 << (2 * detectors - 1).bit_length()
     response = torch.from_numpy(frequency_response(length, filter, geometry.detector_spacing)).to(y)
     filtered = torch.fft.irfft(torch.fft.rfft(y, n=length) * response, n=length)[..., :detectors]
-    weights = torch.from_numpy(view_weights(geometry)).to(y)[:, None]
+    weights = torch.from_numpy(view_arcs(geometry.angles, math.pi)).to(y)[:, None]
     return back_project(geometry, filtered * weights)

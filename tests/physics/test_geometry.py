@@ -7,13 +7,14 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given
-from laws import geometries
+from hypothesis import strategies as st
+from laws import finite, geometries, parallel_beams
 
 from resample_ct.errors import OptionError
-from resample_ct.physics.geometry import ParallelBeam, detectors_for
+from resample_ct.physics.geometry import ParallelBeam, detectors_for, view_arcs
 
 
-@given(geometries)
+@given(parallel_beams)
 def test_repr_is_code(geometry):
     assert eval(repr(geometry)) == geometry
 
@@ -52,9 +53,63 @@ def test_detector_sees_the_diagonal_and_is_even(size):
         {"detector_spacing": -1.0},
         {"detector_spacing": math.inf},
         {"detector_spacing": math.nan},
+        {"detector_offset": math.nan},
+        {"detector_offset": 13.0},
     ],
 )
 def test_bad_geometry_is_refused(change):
     good = {"image_size": 8, "angles": (0.0,), "n_detectors": 12, "detector_spacing": 1.0}
     with pytest.raises(OptionError, match=r"geometry: found .* expected"):
         ParallelBeam(**good | change)
+
+
+@given(geometries)
+def test_every_ray_is_a_line(geometry):
+    theta, s = geometry.lines()
+    assert theta.shape == s.shape == geometry.sinogram_shape
+    assert np.isfinite(theta).all() and np.isfinite(s).all()
+
+
+def test_offset_shifts_the_detector_by_its_own_pixels():
+    places = ParallelBeam(8, (0.0,), 4, 2.0, detector_offset=0.25).detector_places
+    np.testing.assert_allclose(places, [-2.5, -0.5, 1.5, 3.5])
+
+
+def test_every_view_sees_the_circle_that_the_shorter_half_of_the_detector_sees():
+    assert ParallelBeam(8, (0.0,), 10, 2.0).seen_radius == 10.0
+    assert ParallelBeam(8, (0.0,), 10, 2.0, detector_offset=-1.5).seen_radius == 7.0
+
+
+@pytest.mark.parametrize("arc", [90, 120, 150, 180])
+def test_limited_views_lack_the_rest_of_half_a_turn(arc):
+    missing = ParallelBeam.uniform(8, 25, math.radians(arc)).missing_arc
+    assert missing == pytest.approx(math.radians(180 - arc))
+
+
+@given(st.lists(finite, min_size=1, max_size=12))
+def test_arcs_are_within_a_period(angles):
+    arcs = view_arcs(tuple(angles), math.pi)
+    assert arcs.min() >= 0
+    assert arcs.sum() <= math.pi + 1e-9
+
+
+@given(st.permutations(range(5)), st.lists(st.integers(-2, 2), min_size=5, max_size=5))
+def test_arcs_do_not_depend_on_order_or_periods(order, turns):
+    angles = np.array([0.1, 0.3, 1.0, 1.1, 2.9])
+    moved = (angles + np.array(turns) * math.pi)[order]
+    found = view_arcs(tuple(moved), math.pi)
+    np.testing.assert_allclose(found, view_arcs(tuple(angles), math.pi)[order])
+
+
+def test_view_takes_half_of_the_way_to_either_neighbour_and_the_widest_gap_counts_as_the_second():
+    arcs = view_arcs((0.0, 0.2, 1.0), math.pi)
+    np.testing.assert_allclose(arcs, [(0.8 + 0.2) / 2, (0.2 + 0.8) / 2, (0.8 + 0.8) / 2])
+
+
+def test_even_views_have_even_arcs():
+    angles = ParallelBeam.uniform(8, 25).angles
+    np.testing.assert_allclose(view_arcs(angles, math.pi), math.pi / 25)
+
+
+def test_a_single_view_stands_for_the_whole_period():
+    assert view_arcs((1.3,), math.pi) == math.pi

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import astra
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from laws import geometries, norm, smooth_phantom
+from laws import geometries, norm, parallel_beams, smooth_phantom
 
 from resample_ct.errors import OptionError
 from resample_ct.physics.geometry import ParallelBeam
@@ -70,8 +71,9 @@ def test_half_a_turn_mirrors_the_detector():
     torch.testing.assert_close(view, opposite.flip(0), rtol=0, atol=1e-4)
 
 
-@given(geometries)
+@given(parallel_beams)
 def test_half_a_turn_of_the_image_exchanges_the_detectors_halves(geometry):
+    geometry = replace(geometry, detector_offset=0.0)
     views = system_matrix(geometry).toarray().reshape(*geometry.sinogram_shape, -1)
     first = views[:, : geometry.n_detectors // 2]
     np.testing.assert_array_equal(views[:, ::-1, ::-1][:, : geometry.n_detectors // 2], first)

@@ -1,0 +1,115 @@
+"""Fan-beam geometry as a value: rays from a focal spot to a flat or a curved detector."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import KW_ONLY, dataclass, replace
+
+import numpy as np
+
+from resample_ct.errors import OptionError
+from resample_ct.physics.geometry import Geometry, detectors_for, view_arcs
+
+_FULL_TURN = 2 * math.pi
+
+
+@dataclass(frozen=True)
+class FanBeam(Geometry):
+    """Rays from a source that turns about the image to the detector opposite; see `Geometry`, too.
+
+    At angle a the source is at source_origin * (sin(a), -cos(a)), and detector coordinates grow along
+    (cos(a), sin(a)), as in ASTRA's `fanflat`. The ray to detector coordinate u has the fan angle
+    gamma = arctan(u / source_detector) on a flat detector and u / source_detector on a curved one, which
+    is an arc about the source; it is the line of theta = a - gamma and s = source_origin * sin(gamma).
+    All lengths are in image pixels: divide millimetres by the pixel size.
+
+    Attributes:
+        source_origin: from the source to the axis of rotation; the source is outside of the image.
+        source_detector: from the source to the detector, at least `source_origin`.
+        curved: whether the detector is an arc about the source, as diagnostic scanners have it.
+
+    >>> FanBeam(256, (0.0, 0.1), 364, source_origin=400.0, source_detector=400.0).sinogram_shape
+    (2, 364)
+    """
+
+    _: KW_ONLY
+    source_origin: float
+    source_detector: float
+    curved: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no ray could be drawn from; numpy's numbers become plain ones."""
+        super().__post_init__()
+        for name in ("source_origin", "source_detector"):
+            object.__setattr__(self, name, float(getattr(self, name)))
+        object.__setattr__(self, "curved", bool(self.curved))
+        outside = math.sqrt(0.5) * self.image_size
+        if not outside < self.source_origin < math.inf:
+            raise OptionError(
+                f"geometry: found the source {self.source_origin:g} pixels from the axis, expected more "
+                f"than {outside:.1f}, half the image's diagonal: the source is outside of the image"
+            )
+        if not self.source_origin <= self.source_detector < math.inf:
+            raise OptionError(
+                f"geometry: found {self.source_detector:g} pixels from source to detector, expected at "
+                f"least the {self.source_origin:g} from source to axis"
+            )
+        if np.abs(self.fan_angles).max() >= math.pi / 2:
+            raise OptionError(
+                f"geometry: found rays {np.rad2deg(np.abs(self.fan_angles).max()):.0f} degrees from the "
+                "central one, expected less than 90; lengths are in image pixels"
+            )
+
+    @classmethod
+    def uniform(
+        cls,
+        image_size: int,
+        n_angles: int,
+        *,
+        source_origin: float,
+        source_detector: float,
+        arc: float = _FULL_TURN,
+        curved: bool = False,
+    ) -> FanBeam:
+        """Views at k arc / n_angles, and a detector that sees the image's diagonal.
+
+        Its pixels are as wide as the image's, seen at the axis of rotation.
+        """
+        angles = tuple(k * arc / n_angles for k in range(n_angles))
+        central = cls(
+            image_size,
+            angles,
+            1,
+            source_origin=source_origin,
+            source_detector=source_detector,
+            curved=curved,
+        )
+        half = math.asin(math.sqrt(0.5) * image_size / source_origin)
+        spacing = source_detector / source_origin
+        reach = source_detector * (half if curved else math.tan(half))
+        count = 2 * math.ceil(max(reach / spacing, detectors_for(image_size) / 2))
+        return replace(central, n_detectors=count, detector_spacing=spacing)
+
+    @property
+    def fan_angles(self) -> np.ndarray:
+        """(detector,) radians between each detector pixel's ray and the central one."""
+        places = self.detector_places / self.source_detector
+        return places if self.curved else np.arctan(places)
+
+    def lines(self) -> tuple[np.ndarray, np.ndarray]:
+        """See `Geometry`."""
+        theta = np.array(self.angles)[:, None] - self.fan_angles
+        return theta, np.broadcast_to(self.source_origin * np.sin(self.fan_angles), theta.shape)
+
+    @property
+    def seen_radius(self) -> float:
+        """See `Geometry`."""
+        half_pixel = 0.5 * self.detector_spacing / self.source_detector
+        edge = max(0.0, float(min(-self.fan_angles[0], self.fan_angles[-1])) + half_pixel)
+        return self.source_origin * math.sin(min(edge, math.pi / 2))
+
+    @property
+    def missing_arc(self) -> float:
+        """See `Geometry`; complete is half a turn and the fan that sees the inscribed circle."""
+        fan = 2 * math.asin(min(self.image_size / 2, self.seen_radius) / self.source_origin)
+        return max(0.0, math.pi + fan - float(view_arcs(self.angles, _FULL_TURN).sum()))
