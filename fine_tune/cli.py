@@ -162,9 +162,10 @@ def _train_network(
 @click.option(
     "--train",
     "part",
-    type=click.Choice(["unet", "autoencoder", "both"]),
+    type=click.Choice(["unet", "autoencoder", "decoder", "both"]),
     default="unet",
     show_default=True,
+    help="Which network; the decoder alone leaves the latents as the UNet knows them.",
 )
 @click.option(
     "--low-rank",

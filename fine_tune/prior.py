@@ -1,4 +1,4 @@
-"""Train a prior: the autoencoder, the UNet on its latents, or both; from any weights to a bundle."""
+"""Train a prior: the autoencoder, its decoder alone, the UNet on its latents, or both networks."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from resample_ct.progress import Update
 from resample_ct.values.network_grid import IMAGE_SIZE
 
 _SCALE_SLICES = 64
+# The layers that follow the latents, in MONAI's autoencoder and in the released one alike.
+_DECODER = ("decoder", "post_quant_conv")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class PriorTraining:
     Attributes:
         run: data, output and length.
         init: weights to start from, see `starting_prior`.
-        part: which network; with "both" the autoencoder comes first, each for `run.loop.steps`.
+        part: which network; with "both" the autoencoder comes first, each for `run.loop.steps`. "decoder"
+            leaves the encoder as it is, so that the UNet's latents stay what it was trained on.
         low_rank: rank of LoRA's updates; 0 trains every weight.
         recompute: trade time for the memory of activations.
         prediction: that the UNet learns; None leaves that of `init`.
@@ -43,7 +46,7 @@ class PriorTraining:
 
     run: Run
     init: str
-    part: Literal["unet", "autoencoder", "both"]
+    part: Literal["unet", "autoencoder", "decoder", "both"]
     low_rank: int = 0
     recompute: bool = False
     prediction: Prediction | None = None
@@ -83,8 +86,9 @@ def train_prior(training: PriorTraining, say: Callable[[str], None], progress: U
             channels = card.autoencoder.image_channels, card.unet.latent_channels
             encoding = AutoencoderTask(opened.source, opened.held_out, *channels)
             merits["autoencoder"] = _fit(training, encoding, prior.autoencoder, card, opened, group)
+        if training.part in ("autoencoder", "both"):
             prior = replace(prior, scale=latent_scale(prior, opened.source, run.loop.seed))
-        if training.part != "autoencoder":
+        if training.part in ("unet", "both"):
             denoising = UNetTask(opened.source, opened.held_out, prior)
             merits["unet"] = _fit(training, denoising, prior.unet, card, opened, group)
         if group.leads:
@@ -135,9 +139,12 @@ def _fit(
     group: Processes,
 ) -> float:
     """Train one network in place; returns its merit on the held-out slices."""
-    network.requires_grad_(True)
-    if training.low_rank:
-        add_low_rank(network, training.low_rank)
+    network.requires_grad_(False)
+    names = _DECODER if training.part == "decoder" else ("",)
+    for trained in map(network.get_submodule, names):
+        trained.requires_grad_(True)
+        if training.low_rank:
+            add_low_rank(trained, training.low_rank)
     if training.recompute:
         recompute_activations(network)
     path = training.run.work / f"{task.name}.pt"

@@ -102,6 +102,22 @@ def test_only_the_network_asked_for_is_trained(two_patients, tiny_bundle, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("more", [(), ("--low-rank", 2)])
+def test_decoder_alone_leaves_the_latents_as_they_were(two_patients, tiny_bundle, tmp_path, more):
+    succeed(*options(two_patients, tmp_path / "mine", "--init", tiny_bundle, "--train", "decoder", *more))
+    before, after = read_bundle(tiny_bundle), read_bundle(tmp_path / "mine")
+    slices = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(before.encode(slices), after.encode(slices)) and before.scale == after.scale
+    old, new = before.autoencoder.state_dict(), after.autoencoder.state_dict()
+    changed = {name.partition(".")[0] for name in old if not torch.equal(old[name], new[name])}
+    assert "decoder" in changed and changed <= {"decoder", "post_quant_conv"}
+    assert all(
+        torch.equal(value, after.unet.state_dict()[name])
+        for name, value in before.unet.state_dict().items()
+    )
+
+
+@pytest.mark.slow
 def test_interrupted_training_ends_in_the_same_bundle(two_patients, tiny_bundle, tmp_path, monkeypatch):
     arguments = ["--init", tiny_bundle, "--train", "both", "--checkpoint-every", 1]
     succeed(*options(two_patients, tmp_path / "whole", *arguments))
