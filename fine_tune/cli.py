@@ -58,6 +58,7 @@ _training_options = together(
     click.option("--hold-out", help="PatientIDs to validate on, as A,B.  [default: drawn with --seed]"),
     click.option("--train-slices", default=2000, show_default=True, type=click.IntRange(1)),
     click.option("--validation-slices", default=300, show_default=True, type=click.IntRange(1)),
+    click.option("--strict", is_flag=True, help="Refuse data of which a series cannot be used."),
     click.option(
         "--anatomy",
         default=0.0,
@@ -118,6 +119,7 @@ def _run(options: dict[str, Any]) -> Run:
         held_out=tuple(hold_out.split(",")) if hold_out else None,
         train_slices=options["train_slices"],
         validation_slices=options["validation_slices"],
+        strict=options["strict"],
         anatomy=options["anatomy"],
         device=options["device"],
         loop=LoopSettings(

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from fine_tune.left_out import outcome
 from fine_tune.loop import LoopSettings
 from fine_tune.observer import Observer
 from fine_tune.processes import Processes
@@ -44,6 +45,7 @@ class Run:
         held_out: PatientIDs to validate on; None draws them.
         train_slices: to draw at most.
         validation_slices: to draw at most.
+        strict: refuse data of which a series cannot be used, rather than leave it out.
         anatomy: share of the draws that are schematic slices.
         device: of torch.
         loop: how long and how fast.
@@ -60,6 +62,7 @@ class Run:
     held_out: tuple[str, ...] | None
     train_slices: int
     validation_slices: int
+    strict: bool
     anatomy: float
     device: str
     loop: LoopSettings
@@ -147,12 +150,17 @@ def open_run(
             run.train_slices,
             run.validation_slices,
             run.loop.seed,
+            strict=run.strict,
             progress=progress if processes.leads else silent,
         )
     run.work.mkdir(parents=True, exist_ok=True)
     if processes.leads:
         for note in data.notes:
             say(f"note: {note}")
+        read = {*data.split.train.slices, *data.split.validation.slices}
+        patients = {data.split.series[key].patient for key in read}
+        for line in outcome(f"{len(read)} series of {len(patients)} patients", data.unusable):
+            say(line)
         say(
             f"{len(data.train)} slices of {len(data.split.train.patients)} patients to train on, "
             f"{len(data.validation)} of {len(data.split.validation.patients)} held out; {run.split}"

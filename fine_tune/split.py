@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from fine_tune.left_out import Unusable
 from fine_tune.studies import Series
 from resample_ct.errors import StudyError
 
@@ -54,7 +55,7 @@ class Request(_Entry):
 
 
 class Split(_Entry):
-    """Both halves, and all series of their patients."""
+    """Both halves, all series of their patients, and by key those that could not be used, with why."""
 
     version: Literal[1] = 1
     request: Request
@@ -62,6 +63,7 @@ class Split(_Entry):
     series: dict[str, SeriesEntry]
     train: Half
     validation: Half
+    left_out: dict[str, Unusable] = {}
 
 
 def _body_parts(series: Sequence[Series]) -> dict[str, str]:
@@ -231,17 +233,59 @@ def _write(split: Split, path: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
+def _draw_usable(
+    series: Sequence[Series],
+    roots: Sequence[Path],
+    request: Request,
+    reason_against: Callable[[Series], str | None],
+) -> Split:
+    """A split of which every series has been looked at; drawn anew without those that cannot be used."""
+    left_out: dict[str, Unusable] = {}
+    sound: set[str] = set()
+    while True:
+        usable = {one.key: one for one in series if one.key not in left_out}
+        try:
+            split = draw_split(list(usable.values()), roots, request)
+        except StudyError as error:
+            raise StudyError(
+                "; ".join([str(error), *(one.reason for one in left_out.values())])
+            ) from None
+        unseen = [
+            key for half in (split.train, split.validation) for key in half.slices if key not in sound
+        ]
+        if not unseen:
+            return split.model_copy(update={"left_out": left_out})
+        for key in unseen:
+            reason = reason_against(usable[key])
+            if reason is None:
+                sound.add(key)
+            else:
+                left_out[key] = Unusable(usable[key].name, reason)
+
+
 def split_of(
-    series: Sequence[Series], roots: Sequence[Path], path: Path, request: Request
+    series: Sequence[Series],
+    roots: Sequence[Path],
+    path: Path,
+    request: Request,
+    reason_against: Callable[[Series], str | None],
 ) -> tuple[Split, tuple[str, ...]]:
     """The split in `path`, or a new one that is written there, and notes.
+
+    Args:
+        series: all that were found.
+        roots: where.
+        path: of the file.
+        request: what to draw.
+        reason_against: says why a series cannot be used, None where it can; asked of every series of
+            which a new split takes slices. What it speaks against is left out, and the file says so.
 
     Raises:
         StudyError: as `draw_split`; a file drawn for another request; a patient in both halves; data
             that has changed since, by patient or series.
     """
     if not path.exists():
-        split = draw_split(series, roots, request)
+        split = _draw_usable(series, roots, request, reason_against)
         _write(split, path)
         return split, _lopsided(split)
     split = _read(path)
@@ -252,4 +296,5 @@ def split_of(
                 f"{path}: {name}: drawn for {held}, asked for {asked}; use the same, or another file"
             )
     _check_halves(split, path)
-    return split, _lopsided(split) + _check_data(split, series, path)
+    usable = [one for one in series if one.key not in split.left_out]
+    return split, _lopsided(split) + _check_data(split, usable, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pydicom.tag import Tag
 from pydicom.uid import UID, CTImageStorage
 
 from fine_tune import aapm
+from fine_tune.left_out import Unusable
 from resample_ct.errors import StudyError
 from resample_ct.io.derivation import MANUFACTURER
 from resample_ct.io.dicom_checks import ENHANCED_CT, whole_number
@@ -80,8 +82,23 @@ class Series:
         return study
 
 
+@dataclass(frozen=True)
+class Found:
+    """What lies below some folders.
+
+    Attributes:
+        series: axial CT, by patient and key.
+        notes: what is no such series and was left out, counted by kind.
+        unusable: what should have been one: damaged files, slices under 64 x 64.
+    """
+
+    series: tuple[Series, ...]
+    notes: tuple[str, ...]
+    unusable: tuple[Unusable, ...]
+
+
 class _LeftOut:
-    """Counts what is not trained on."""
+    """Counts what is not meant to be trained on."""
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[set[str], int]] = {}
@@ -178,24 +195,23 @@ def _number(value: object) -> float:
         return 0.0
 
 
-def _dicom_series(found: dict[str, list[tuple[Path, Dataset]]]) -> Iterator[Series]:
-    for uid, instances in found.items():
-        for path, header in instances:
-            _check_size(path, header)
-        path, header = instances[0]
-        files = tuple(p for p, _ in instances)
-        # Only a reader knows which frames of a multi-frame file are slices.
-        multi = any((whole_number(h, "NumberOfFrames") or 1) > 1 for _, h in instances)
-        patient = aapm.patient_name(header, path.parent)
-        yield Series(
-            patient=patient,
-            body_part=_body_part(header, patient, path.parent),
-            key=uid,
-            kernel=str(header.get("ConvolutionKernel") or ""),
-            thickness_mm=_number(header.get("SliceThickness")),
-            slices=len(read_study(list(files), uid)) if multi else len(files),
-            files=files,
-        )
+def _dicom_series(uid: str, instances: Sequence[tuple[Path, Dataset]]) -> Series:
+    for path, header in instances:
+        _check_size(path, header)
+    path, header = instances[0]
+    files = tuple(p for p, _ in instances)
+    # Only a reader knows which frames of a multi-frame file are slices.
+    multi = any((whole_number(h, "NumberOfFrames") or 1) > 1 for _, h in instances)
+    patient = aapm.patient_name(header, path.parent)
+    return Series(
+        patient=patient,
+        body_part=_body_part(header, patient, path.parent),
+        key=uid,
+        kernel=str(header.get("ConvolutionKernel") or ""),
+        thickness_mm=_number(header.get("SliceThickness")),
+        slices=len(read_study(list(files), uid)) if multi else len(files),
+        files=files,
+    )
 
 
 def _nifti_series(path: Path, root: Path) -> Series:
@@ -226,10 +242,15 @@ def _scan_folder(
     files: Sequence[Path],
     dicom: dict[str, list[tuple[Path, Dataset]]],
     left_out: _LeftOut,
+    unusable: list[Unusable],
 ) -> None:
     kind = aapm.folder_kind(folder)
     for path in files:
-        header = _header(path)
+        try:
+            header = _header(path)
+        except StudyError as error:
+            unusable.append(Unusable(str(path), str(error)))
+            continue
         if header is None:
             left_out.add("what is neither DICOM nor NIfTI", str(folder))
             continue
@@ -245,44 +266,62 @@ def _scan_folder(
         left_out.add(reason, uid)
 
 
-def find_series(roots: Sequence[Path]) -> tuple[tuple[Series, ...], tuple[str, ...]]:
-    """Every axial CT series below the roots, by patient and key, and notes on what was left out.
+def find_series(roots: Sequence[Path]) -> Found:
+    """Every axial CT series below the roots, and what was left out.
 
     DICOM is known by its content, NIfTI by .nii and .nii.gz. Left out: other modalities, localizers,
     coronal and sagittal images, phantoms, images that this software made, and the low-dose images and
-    projections of the AAPM collection.
+    projections of the AAPM collection; and, as unusable, what is damaged or has slices under 64 x 64.
 
     Raises:
-        StudyError: a root that is no folder, no CT at all, a damaged file, slices under 64 x 64.
+        StudyError: a root that is no folder, no CT at all, two volumes of one name.
     """
     dicom: dict[str, list[tuple[Path, Dataset]]] = {}
-    nifti: dict[str, Series] = {}
+    series: list[Series] = []
+    volumes: dict[str, Path] = {}
     left_out = _LeftOut()
+    unusable: list[Unusable] = []
     seen: set[Path] = set()
     for root in roots:
         if not root.is_dir():
             raise StudyError(f"--data {root}: no such folder, expected a folder of CT studies")
         folders: dict[Path, list[Path]] = {}
         for path in files_below(root):
-            if path.resolve() not in seen:
-                seen.add(path.resolve())
+            if path.resolve() in seen:
+                continue
+            seen.add(path.resolve())
+            if not is_nifti(path):
                 folders.setdefault(path.parent, []).append(path)
+                continue
+            key = path.relative_to(root).as_posix()
+            if key in volumes:
+                raise StudyError(
+                    f"{path}: named as {volumes[key]} below another --data, expected different names; "
+                    "rename one of the two"
+                )
+            volumes[key] = path
+            with _leaving_out(str(path), unusable):
+                series.append(_nifti_series(path, root))
         for folder, files in folders.items():
-            volumes = [path for path in files if is_nifti(path)]
-            for path in volumes:
-                volume = _nifti_series(path, root)
-                if volume.key in nifti:
-                    raise StudyError(
-                        f"{path}: named as {nifti[volume.key].files[0]} below another --data, expected "
-                        "different names; rename one of the two"
-                    )
-                nifti[volume.key] = volume
-            _scan_folder(folder, [path for path in files if path not in volumes], dicom, left_out)
-    series = sorted([*_dicom_series(dicom), *nifti.values()], key=lambda s: (s.patient, s.key))
+            _scan_folder(folder, files, dicom, left_out, unusable)
+    for uid, instances in dicom.items():
+        with _leaving_out(str(instances[0][0].parent), unusable):
+            series.append(_dicom_series(uid, instances))
     if not series:
-        seen_notes = "; ".join(left_out.notes()) or "no file"
+        seen_notes = "; ".join([*left_out.notes(), *(one.reason for one in unusable[:1])]) or "no file"
         raise StudyError(
             f"--data {', '.join(map(str, roots))}: found no CT series ({seen_notes}), expected DICOM CT "
             "images or NIfTI volumes; name the folder that holds the patients' folders"
         )
-    return tuple(series), left_out.notes()
+    return Found(
+        tuple(sorted(series, key=lambda s: (s.patient, s.key))), left_out.notes(), tuple(unusable)
+    )
+
+
+@contextmanager
+def _leaving_out(name: str, unusable: list[Unusable]) -> Iterator[None]:
+    """Note what cannot be used in the block, and go on."""
+    try:
+        yield
+    except StudyError as error:
+        unusable.append(Unusable(name, str(error)))

@@ -13,10 +13,12 @@ import torch
 from monai.data import CacheDataset, Dataset, PersistentDataset
 from monai.transforms import Compose
 
+from fine_tune.left_out import Unusable
+from fine_tune.quality import check_values
 from fine_tune.slice_reading import LoadSliced, SliceReader, restore
 from fine_tune.split import Half, Request, Split, split_of
 from fine_tune.studies import Series, find_series
-from resample_ct.errors import ResampleCTError
+from resample_ct.errors import ResampleCTError, StudyError
 from resample_ct.progress import Update, silent
 from resample_ct.values.network_grid import IMAGE_SIZE
 from resample_ct.values.units import Window
@@ -38,13 +40,15 @@ class TrainingData:
         train: the slices to train on.
         validation: those of the held-out patients.
         split: patients and slices of both.
-        notes: what was left out, for the user.
+        notes: what was left out because it is no axial CT, and what is odd about the split.
+        unusable: what should have been trained on and cannot be.
     """
 
     train: Dataset
     validation: Dataset
     split: Split
     notes: tuple[str, ...]
+    unusable: tuple[Unusable, ...]
 
 
 def _fingerprint(series: Series, window: Window) -> str:
@@ -104,6 +108,7 @@ def prepare(
     validation_slices: int = 300,
     seed: int = 0,
     memory_limit: int = 2 * 2**30,
+    strict: bool = False,
     progress: Update = silent,
 ) -> TrainingData:
     """Find studies, split them by patient, read the slices drawn and check them.
@@ -118,21 +123,41 @@ def prepare(
         seed: of the draw.
         memory_limit: bytes that both datasets may take in memory; beyond it they are kept in
             `<split_file>.cache/`, which can be deleted at any time.
-        progress: called with the slices read and all there are.
+        strict: refuse where anything cannot be used, rather than leave it out.
+        progress: called with the series checked, or the slices read, and all there are.
 
     Raises:
-        StudyError: no CT, one patient, slices under 64 x 64, damaged or inconsistent series, values
-            that are not finite or no HU, nothing but air, a split file that does not fit the data.
+        StudyError: no CT, one patient, a split file that does not fit the data; and if `strict`, slices
+            under 64 x 64, damaged or inconsistent series, values that are no HU, nothing but air.
     """
-    found, notes = find_series(roots)
+    found = find_series(roots)
+    if strict and found.unusable:
+        raise found.unusable[0].refusal()
     request = Request(
         seed=seed,
         train_slices=train_slices,
         validation_slices=validation_slices,
         held_out=None if held_out is None else tuple(sorted(set(held_out))),
     )
-    split, split_notes = split_of(found, roots, split_file, request)
-    series = {one.key: one for one in found}
+    checked = 0
+
+    def reason_against(one: Series) -> str | None:
+        nonlocal checked
+        progress(checked, len(found.series), "checking series")
+        checked += 1
+        try:
+            # Nothing is drawn from it yet: the values of all of its slices are looked at for doubt.
+            check_values(one.read(), one.name, ())
+        except StudyError as error:
+            if strict:
+                raise Unusable(one.name, str(error)).refusal() from None
+            return str(error)
+        return None
+
+    split, split_notes = split_of(found.series, roots, split_file, request, reason_against)
+    if strict and split.left_out:
+        raise next(iter(split.left_out.values())).refusal()
+    series = {one.key: one for one in found.series}
     drawn = {**split.train.slices, **split.validation.slices}
     reader = SliceReader(series, drawn, window, progress)
     count = len(split.train) + len(split.validation)
@@ -142,7 +167,8 @@ def prepare(
         train=_dataset(_items(split.train, series, window), reader, cache),
         validation=_dataset(_items(split.validation, series, window), reader, cache),
         split=split,
-        notes=notes + split_notes,
+        notes=found.notes + split_notes,
+        unusable=(*found.unusable, *split.left_out.values()),
     )
 
 

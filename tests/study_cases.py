@@ -327,6 +327,12 @@ CASES = (
     Case("private tags (left out of the result)", "reconstructed", edit=private),
     Case("anonymised, identifiers missing", "reconstructed", edit=drop(*ANONYMOUS)),
     Case("anonymised, identifiers empty", "reconstructed", edit=put(**dict.fromkeys(ANONYMOUS[:9], ""))),
+    Case(
+        "de-identified: a FrameOfReferenceUID for each slice",
+        "reconstructed",
+        "4 FrameOfReferenceUIDs in 4 evenly spaced slices taken as one",
+        edit=lambda d, i: setattr(d, "FrameOfReferenceUID", f"1.2.3.{i}"),
+    ),
     Case("implicit VR little endian", "converted", arrange=rewritten(uid.ImplicitVRLittleEndian)),
     Case("explicit VR big endian", "converted", arrange=big_endian),
     Case("deflated", "converted", arrange=rewritten(uid.DeflatedExplicitVRLittleEndian)),
@@ -399,6 +405,12 @@ CASES = (
         "refused",
         "PatientID (0010,0020): found other",
         edit=put_one(PatientID="other"),
+    ),
+    Case(
+        "two frames of reference",
+        "refused",
+        "positions in two frames of reference cannot be compared; separate the two",
+        edit=lambda d, i: setattr(d, "FrameOfReferenceUID", f"1.2.3.{i // 2}"),
     ),
     Case(
         "colour",

@@ -1,4 +1,4 @@
-"""What a CT slice must hold before it is read, and what slices of one series must share."""
+"""What a CT slice must hold before it is read, and how its headers' values are taken."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from resample_ct.errors import StudyError
 from resample_ct.io.sources import SourceFile
 from resample_ct.values.volume import SPACING_TOLERANCE, Grid
 
-_COSINE_TOLERANCE = 1e-4
-_MM_TOLERANCE = 1e-3
 # The defined terms (PS3.3 C.11.1.1.2) that are no HU: dual-energy and density maps. Scanners also
 # write "US" or terms of their own where they mean HU, so only these are refused.
 _OTHER_QUANTITIES = ("OD", "MGML", "Z_EFF", "ED", "EDW", "PCT")
@@ -140,35 +138,6 @@ def check_image(file: SourceFile, header: Dataset) -> None:
             "two unit vectors at right angles",
             "export the series again",
         )
-
-
-def check_same_geometry(first: NamedHeader, other: NamedHeader) -> None:
-    """Refuse a series whose slices differ in matrix, spacing, orientation or patient."""
-    (_, reference), (file, header) = first, other
-    for keyword, tolerance in (
-        ("Rows", 0.0),
-        ("Columns", 0.0),
-        ("PixelSpacing", _MM_TOLERANCE),
-        ("ImageOrientationPatient", _COSINE_TOLERANCE),
-    ):
-        expected, found = (np.atleast_1d(h[keyword].value).astype(float) for h in (reference, header))
-        if np.abs(found - expected).max() > tolerance:
-            raise refuse(
-                file,
-                keyword,
-                header[keyword].value,
-                f"{reference[keyword].value} as in {first[0].name}",
-                "separate the two stacks",
-            )
-    for keyword in ("PatientID", "StudyInstanceUID", "FrameOfReferenceUID", "RescaleType"):
-        if header.get(keyword) != reference.get(keyword):
-            raise refuse(
-                file,
-                keyword,
-                header.get(keyword),
-                f"the same as in {first[0].name}",
-                "separate the two",
-            )
 
 
 def check_spacing(grid: Grid, ordered: Sequence[NamedHeader]) -> list[str]:

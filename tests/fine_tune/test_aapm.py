@@ -50,17 +50,17 @@ def test_detector_columns_betray_projections():
 
 
 def test_only_full_dose_images_are_found(aapm_tree):
-    series, notes = find_series([aapm_tree(("C002", "L004", "N024", "L014"))])
-    assert [(s.patient, s.body_part, s.slices) for s in series] == [
+    found = find_series([aapm_tree(("C002", "L004", "N024", "L014"))])
+    assert [(s.patient, s.body_part, s.slices) for s in found.series] == [
         ("C002", "chest", 3),
         ("L004", "abdomen", 3),
         ("L014", "abdomen", 3),
         ("N024", "head", 3),
     ]
-    assert {path.parent.name.lower().split("-")[1] for s in series for path in s.files} == {
+    assert {path.parent.name.lower().split("-")[1] for s in found.series for path in s.files} == {
         "full dose images"
     }
-    assert notes == (
+    assert found.notes == (
         "left out full dose projections: 4 series, 12 files",
         "left out low dose images: 4 series, 12 files",
         "left out low dose projections: 4 series, 12 files",
@@ -73,7 +73,7 @@ def test_projections_are_not_read_one_by_one(aapm_tree):
     root = aapm_tree(("L004",))
     (folder,) = root.rglob("*Full dose projections*")
     (folder / "1-00002.dcm").write_bytes(b"cut off")
-    assert len(find_series([root])[0]) == 1
+    assert len(find_series([root]).series) == 1
 
 
 def test_folders_stand_in_for_lost_headers(aapm_tree):
@@ -82,5 +82,5 @@ def test_folders_stand_in_for_lost_headers(aapm_tree):
         dataset = pydicom.dcmread(path)
         del dataset.SeriesDescription, dataset.PatientID
         dataset.save_as(path)
-    found = [(s.patient, s.body_part) for s in find_series([root])[0]]
+    found = [(s.patient, s.body_part) for s in find_series([root]).series]
     assert found == [("C002", "chest"), ("L004", "abdomen")]

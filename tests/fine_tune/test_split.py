@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fine_tune.left_out import Unusable
 from fine_tune.split import Request, draw_split, split_of
 from fine_tune.studies import Series
 from resample_ct.errors import StudyError
@@ -125,8 +126,13 @@ def series():
 @pytest.fixture
 def file(series, tmp_path):
     path = tmp_path / "run" / "split.json"
-    split_of(series, [Path("studies")], path, request())
+    split_of(series, [Path("studies")], path, request(), sound)
     return path
+
+
+def sound(_):
+    """Nothing speaks against any series."""
+    return None
 
 
 def edited(path, edit):
@@ -137,8 +143,8 @@ def edited(path, edit):
 
 def test_file_is_reused(file, series):
     before = file.read_bytes()
-    first, _ = split_of(series, [Path("studies")], file, request())
-    again, notes = split_of(series[::-1], [Path("moved")], file, request())
+    first, _ = split_of(series, [Path("studies")], file, request(), sound)
+    again, notes = split_of(series[::-1], [Path("moved")], file, request(), sound)
     assert again == first and notes == ()
     assert file.read_bytes() == before
     assert [p.name for p in file.parent.iterdir()] == ["split.json"]
@@ -147,7 +153,7 @@ def test_file_is_reused(file, series):
 def test_file_is_read_rather_than_drawn(file, series):
     """Whatever the drawing becomes, a run goes on with its own slices."""
     edited(file, lambda content: content["train"]["slices"].clear())
-    assert len(split_of(series, [], file, request())[0].train) == 0
+    assert len(split_of(series, [], file, request(), sound)[0].train) == 0
 
 
 @pytest.mark.parametrize(
@@ -156,19 +162,19 @@ def test_file_is_read_rather_than_drawn(file, series):
 def test_other_request_needs_another_file(file, series, changes):
     (name,) = changes
     with pytest.raises(StudyError, match=f"{name}: drawn for .*, asked for .*another file"):
-        split_of(series, [], file, request(**changes))
+        split_of(series, [], file, request(**changes), sound)
 
 
 def test_patient_in_both_halves_is_refused(file, series):
     edited(file, lambda c: c["train"]["patients"].update(c["validation"]["patients"]))
     with pytest.raises(StudyError, match=r"split\.json: patient P\d+: found in train and in validation"):
-        split_of(series, [], file, request())
+        split_of(series, [], file, request(), sound)
 
 
 def test_slices_of_the_other_half_are_refused(file, series):
     edited(file, lambda c: c["train"]["slices"].update(c["validation"]["slices"]))
     with pytest.raises(StudyError, match=r"train: found slices of series 1\.2\.\d of patient P\d+"):
-        split_of(series, [], file, request())
+        split_of(series, [], file, request(), sound)
 
 
 @pytest.mark.parametrize("indices", [[0, 0], [4], [-1]])
@@ -179,32 +185,32 @@ def test_impossible_slices_are_refused(file, series, indices):
 
     edited(file, edit)
     with pytest.raises(StudyError, match="expected different ones from 0 to 3"):
-        split_of(series, [], file, request())
+        split_of(series, [], file, request(), sound)
 
 
 def test_vanished_patient_is_named(file, series):
     with pytest.raises(StudyError, match="patient P002: not in --data any more"):
-        split_of([s for s in series if s.patient != "P002"], [], file, request())
+        split_of([s for s in series if s.patient != "P002"], [], file, request(), sound)
 
 
 def test_changed_series_is_named(file, series):
     shorter = [replace(s, slices=3) if s.patient == "P003" else s for s in series]
     with pytest.raises(StudyError, match=r"series 1\.2\.3: found 3 slices of patient P003, expected 4"):
-        split_of(shorter, [], file, request())
+        split_of(shorter, [], file, request(), sound)
     renamed = [replace(s, key="9.9") if s.patient == "P003" else s for s in series]
     with pytest.raises(StudyError, match=r"series 1\.2\.3: found nothing, expected 4 slices"):
-        split_of(renamed, [], file, request())
+        split_of(renamed, [], file, request(), sound)
 
 
 def test_new_series_of_a_known_patient_is_named(file, series):
     more = [*series, replace(series[0], key="9.9")]
     with pytest.raises(StudyError, match=r"patient P000: found series 9\.9 .* was not there"):
-        split_of(more, [], file, request())
+        split_of(more, [], file, request(), sound)
 
 
 def test_new_patients_are_not_used_and_that_is_said(file, series):
     more = [*series, replace(series[0], key="9.9", patient="late")]
-    split, notes = split_of(more, [], file, request())
+    split, notes = split_of(more, [], file, request(), sound)
     assert "9.9" not in split.series
     assert notes == (f"not used, for they are not in {file}: patients late",)
 
@@ -213,10 +219,49 @@ def test_new_patients_are_not_used_and_that_is_said(file, series):
 def test_file_of_another_kind_is_refused(file, series, content):
     file.write_text(content)
     with pytest.raises(StudyError, match=r"split\.json: .*expected a split file of version 1"):
-        split_of(series, [], file, request())
+        split_of(series, [], file, request(), sound)
+
+
+def test_a_series_that_cannot_be_used_is_drawn_around_and_remembered(series, tmp_path):
+    """The split is the one of data that never held the bad series; the file says what was left out."""
+    path = tmp_path / "split.json"
+    bad, asked = series[2], []
+
+    def reason(one):
+        asked.append(one.key)
+        return "a gap of 6 mm" if one == bad else None
+
+    drawn, _ = split_of(series, [], path, request(), reason)
+    without = draw_split([one for one in series if one != bad], [], request())
+    assert (drawn.train, drawn.validation) == (without.train, without.validation)
+    assert drawn.left_out == {bad.key: Unusable(bad.name, "a gap of 6 mm")}
+    assert sorted(asked) == sorted(one.key for one in series)
+    again, notes = split_of(series, [], path, request(), reason)
+    assert again == drawn and notes == ()
+    assert len(asked) == len(series)
+
+
+def test_series_of_which_nothing_is_drawn_are_not_looked_at(tmp_path):
+    series, asked = series_of([50] * 4), []
+    more = [replace(s, key=f"{s.key}.{n}") for s in series for n in range(20)]
+    wanted = request(train_slices=6, validation_slices=2)
+    drawn, _ = split_of(more, [], tmp_path / "split.json", wanted, lambda one: asked.append(one.key))
+    assert set(asked) == {*drawn.train.slices, *drawn.validation.slices}
+
+
+def test_too_little_left_is_refused_with_the_reason(series, tmp_path):
+    with pytest.raises(StudyError, match=r"found one patient only.*; P001: cut off"):
+        split_of(
+            series[:2],
+            [],
+            tmp_path / "split.json",
+            request(),
+            lambda one: "P001: cut off" if one == series[1] else None,
+        )
+    assert not (tmp_path / "split.json").exists()
 
 
 def test_lopsided_split_is_said(tmp_path):
     series = series_of([100, 2, 2])
-    _, notes = split_of(series, [], tmp_path / "split.json", request(held_out=("P000",)))
+    _, notes = split_of(series, [], tmp_path / "split.json", request(held_out=("P000",)), sound)
     assert notes and notes[0].startswith("4 slices to train on and 100 to validate")

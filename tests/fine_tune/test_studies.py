@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import numpy as np
@@ -20,14 +21,14 @@ def volume(slices=3, side=64):
 
 def test_series_of_several_roots_come_in_a_fixed_order(studies):
     roots = [studies("CB", root="one"), studies("A", slices=3, root="two")]
-    series, notes = find_series(roots)
-    assert [(s.patient, s.slices, s.kernel, s.thickness_mm) for s in series] == [
+    found = find_series(roots)
+    assert [(s.patient, s.slices, s.kernel, s.thickness_mm) for s in found.series] == [
         ("A", 3, "B30f", 3.0),
         ("B", 2, "B30f", 3.0),
         ("C", 2, "B30f", 3.0),
     ]
-    assert notes == ()
-    assert find_series(roots[::-1])[0] == series
+    assert found.notes == found.unusable == ()
+    assert find_series(roots[::-1]).series == found.series
 
 
 def test_root_given_twice_counts_once(studies):
@@ -40,26 +41,26 @@ def test_linked_folders_are_followed_and_a_link_upwards_ends(studies, tmp_path):
     picked.mkdir()
     (picked / "one").symlink_to(root / "A", target_is_directory=True)
     (picked / "up").symlink_to(picked, target_is_directory=True)
-    assert [(s.patient, s.slices) for s in find_series([picked])[0]] == [("A", 2)]
+    assert [(s.patient, s.slices) for s in find_series([picked]).series] == [("A", 2)]
 
 
 def test_files_need_no_suffix_and_no_folder_of_their_own(tmp_path):
     for number, patient in enumerate("AABB"):
         uid = generate_uid(entropy_srcs=[patient])
         write_slice(tmp_path / f"IM{number}", body(), number, PatientID=patient, SeriesInstanceUID=uid)
-    assert [(s.patient, s.slices) for s in find_series([tmp_path])[0]] == [("A", 2), ("B", 2)]
+    assert [(s.patient, s.slices) for s in find_series([tmp_path]).series] == [("A", 2), ("B", 2)]
 
 
 def test_single_slices_of_many_series_are_series(tmp_path):
     for number in range(3):
         write_slice(tmp_path / f"{number}.dcm", body(), SeriesInstanceUID=generate_uid())
-    assert [(s.patient, s.slices) for s in find_series([tmp_path])[0]] == [("A", 1)] * 3
+    assert [(s.patient, s.slices) for s in find_series([tmp_path]).series] == [("A", 1)] * 3
 
 
 def test_series_without_uid_is_read(tmp_path):
     for place in range(2):
         write_slice(tmp_path / f"{place}.dcm", body(), place, SeriesInstanceUID=None)
-    (series,) = find_series([tmp_path])[0]
+    (series,) = find_series([tmp_path]).series
     assert len(series.read()) == 2
 
 
@@ -77,16 +78,16 @@ def test_what_is_not_trained_on_is_left_out_and_said(studies, tmp_path, attribut
     root = studies("A")
     for place in range(2):
         write_slice(root / "odd" / f"{place}.dcm", body(), place, **attributes)
-    series, notes = find_series([root])
-    assert [s.patient for s in series] == ["A"]
-    assert notes == (f"left out {reason}: 1 series, 2 files",)
+    found = find_series([root])
+    assert [s.patient for s in found.series] == ["A"]
+    assert found.notes == (f"left out {reason}: 1 series, 2 files",)
 
 
 def test_tilted_gantry_is_axial(tmp_path):
     tilt = np.deg2rad(25)
     cosines = [1, 0, 0, 0, float(np.cos(tilt)), float(np.sin(tilt))]
     write_slice(tmp_path / "1.dcm", body(), ImageOrientationPatient=cosines)
-    assert len(find_series([tmp_path])[0]) == 1
+    assert len(find_series([tmp_path]).series) == 1
 
 
 @pytest.mark.parametrize(
@@ -104,14 +105,14 @@ def test_tilted_gantry_is_axial(tmp_path):
 )
 def test_body_part_is_what_the_header_tells(tmp_path, attributes, part):
     write_slice(tmp_path / "1.dcm", body(), **attributes)
-    assert find_series([tmp_path])[0][0].body_part == part
+    assert find_series([tmp_path]).series[0].body_part == part
 
 
 def test_nifti_patient_is_the_first_folder_or_the_file(nifti_file):
     nifti_file("sub-01/ct/first.nii.gz", volume())
     nifti_file("sub-01/second.nii", volume(4))
     path = nifti_file("lung_07.nii.gz", volume(5))
-    assert [(s.patient, s.key, s.slices, s.body_part) for s in find_series([path.parent])[0]] == [
+    assert [(s.patient, s.key, s.slices, s.body_part) for s in find_series([path.parent]).series] == [
         ("lung_07", "lung_07.nii.gz", 5, "chest"),
         ("sub-01", "sub-01/ct/first.nii.gz", 3, "unknown"),
         ("sub-01", "sub-01/second.nii", 4, "unknown"),
@@ -124,7 +125,7 @@ def test_nifti_slices_are_counted_from_feet_to_head(tmp_path):
     sagittal = np.zeros((7, 64, 65), np.int16)  # left to right, then up, then back
     affine = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
     nib.save(nib.Nifti1Image(np.resize(sagittal, (70, 80, 90)), affine), tmp_path / "a.nii")
-    (series,) = find_series([tmp_path])[0]
+    (series,) = find_series([tmp_path]).series
     assert series.slices == 80
     assert len(series.read()) == 80
 
@@ -151,29 +152,42 @@ def test_missing_root_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 50, b"x" * 5000, bytes(128) + b"DICM" + b"x" * 9])
-def test_broken_dicom_is_named(studies, content):
+def test_broken_dicom_is_named_and_left_out(studies, content):
     root = studies("A")
     (root / "A" / "broken.dcm").write_bytes(content)
-    with pytest.raises(StudyError, match=r"broken\.dcm: damaged DICOM .* copy it again"):
-        find_series([root])
+    found = find_series([root])
+    assert [(s.patient, s.slices) for s in found.series] == [("A", 2)]
+    (broken,) = found.unusable
+    assert broken.name == str(root / "A" / "broken.dcm")
+    assert re.search(r"broken\.dcm: damaged DICOM .* copy it again", broken.reason)
 
 
-def test_broken_nifti_is_named(tmp_path):
+def test_broken_nifti_is_named_and_left_out(nifti_file):
+    root = nifti_file("whole.nii.gz", volume()).parent
+    (root / "broken.nii.gz").write_bytes(b"no volume")
+    found = find_series([root])
+    assert [s.key for s in found.series] == ["whole.nii.gz"]
+    assert [u.name for u in found.unusable] == [str(root / "broken.nii.gz")]
+    assert "broken.nii.gz: cannot be read" in found.unusable[0].reason
+
+
+def test_where_nothing_can_be_used_the_reason_is_told(tmp_path):
     (tmp_path / "broken.nii.gz").write_bytes(b"no volume")
-    with pytest.raises(StudyError, match=r"broken\.nii\.gz: cannot be read"):
+    with pytest.raises(StudyError, match=r"found no CT series \(.*broken\.nii\.gz: cannot be read"):
         find_series([tmp_path])
 
 
 def test_files_of_macos_are_no_slices(studies):
     root = studies("A")
     (root / "A" / "._000.dcm").write_bytes(b"x" * 50)
-    assert len(find_series([root])[0]) == 1
+    assert len(find_series([root]).series) == 1
 
 
-def test_tiny_slices_are_refused(tmp_path, nifti_file):
-    write_slice(tmp_path / "dicom" / "1.dcm", body(8))
-    with pytest.raises(StudyError, match=r"1\.dcm: found slices of 8 x 8 pixels, expected at least 64"):
-        find_series([tmp_path / "dicom"])
+def test_tiny_slices_are_left_out(tmp_path, studies, nifti_file):
+    write_slice(tmp_path / "dicom" / "1.dcm", body(8), SeriesInstanceUID=generate_uid())
     path = nifti_file("small.nii", volume(side=8))
-    with pytest.raises(StudyError, match=r"small\.nii: found slices of 8 x 8 pixels"):
-        find_series([path.parent])
+    found = find_series([studies("A"), tmp_path / "dicom", path.parent])
+    assert [s.patient for s in found.series] == ["A"]
+    reasons = sorted(one.reason for one in found.unusable)
+    assert "1.dcm: found slices of 8 x 8 pixels, expected at least 64" in reasons[0]
+    assert "small.nii: found slices of 8 x 8 pixels" in reasons[1]

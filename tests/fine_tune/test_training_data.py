@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 import torch
 from made_up_studies import body, write_slice
 from monai.data import CacheDataset, DataLoader, PersistentDataset
+from pydicom.uid import generate_uid
 
 from fine_tune.slice_reading import quantised, restored
+from fine_tune.studies import find_series
 from fine_tune.training_data import prepare, weights
 from resample_ct.errors import StudyError
 from resample_ct.io.study import read_study
@@ -159,33 +162,61 @@ def test_collection_of_the_archive_is_prepared(aapm_tree, prepared):
     assert any("low dose images" in note for note in data.notes)
 
 
-@pytest.mark.parametrize(
-    ("attributes", "message"),
-    [
-        ({"PixelSpacing": None}, r"PixelSpacing \(0028,0030\): found nothing"),
-        ({"RescaleSlope": "NaN"}, r"RescaleSlope \(0028,1053\)"),
-        ({"RescaleIntercept": None}, r"RescaleIntercept \(0028,1052\): found nothing"),
-        ({"RescaleIntercept": 0}, r"values lie between 24 and 1065, expected HU"),
-        ({"RescaleSlope": 0.001, "RescaleIntercept": -1000}, "every voxel is below -850 HU"),
-        ({"PixelData": bytes(2 * 64 * 64)}, "every voxel is -1024"),
-        ({"PixelData": bytes(99)}, r"PixelData \(7FE0,0010\)"),
-    ],
-)
+BAD = [
+    ({"PixelSpacing": None}, r"PixelSpacing \(0028,0030\): found nothing"),
+    ({"RescaleSlope": "NaN"}, r"RescaleSlope \(0028,1053\)"),
+    ({"RescaleIntercept": None}, r"RescaleIntercept \(0028,1052\): found nothing"),
+    ({"RescaleIntercept": 0}, r"values lie between 24 and 1065, expected HU"),
+    ({"RescaleSlope": 0.001, "RescaleIntercept": -1000}, "every voxel is below -850 HU"),
+    ({"PixelData": bytes(2 * 64 * 64)}, "every voxel is -1024"),
+    ({"PixelData": bytes(99)}, r"PixelData \(7FE0,0010\)"),
+]
+
+
+@pytest.mark.parametrize(("attributes", "message"), BAD)
 @pytest.mark.filterwarnings("ignore:Invalid value for VR:UserWarning", "ignore:.*NaN.*:UserWarning")
-def test_bad_series_is_named_before_training(studies, tmp_path, prepared, attributes, message):
+def test_bad_series_is_left_out_and_named(studies, tmp_path, prepared, attributes, message):
     root = studies("AB")
     for place in range(2):
         path = root / "bad" / f"{place}.dcm"
         write_slice(path, body(value=41.0), place, PatientID="C", **attributes)
-    with pytest.raises(StudyError, match=rf"bad.*{message}"):
-        prepared(root)
+    data = prepared(root)
+    assert sorted({**data.split.train.patients, **data.split.validation.patients}) == ["A", "B"]
+    (left_out,) = data.unusable
+    assert left_out.name == str(root / "bad")
+    assert re.search(message, left_out.reason)
+    with pytest.raises(StudyError, match=rf"bad.*{message}.*--strict"):
+        prepare([root], Window(), tmp_path / "strict.json", strict=True)
+    with pytest.raises(StudyError, match=rf"bad.*{message}.*--strict"):
+        prepared(root, strict=True)
 
 
-def test_missing_slice_is_named_before_training(studies, prepared):
-    root = studies("AB", slices=5)
+def test_damaged_file_is_left_out_and_refused_where_strict(studies, prepared):
+    root = studies("AB")
+    (root / "A" / "broken.dcm").write_bytes(b"x" * 50)
+    assert [one.name for one in prepared(root).unusable] == [str(root / "A" / "broken.dcm")]
+    with pytest.raises(StudyError, match=r"broken\.dcm: damaged DICOM .*--strict"):
+        prepared(root, strict=True)
+
+
+def test_missing_slice_leaves_the_series_out(studies, prepared):
+    root = studies("ABC", slices=5)
     (root / "A" / "002.dcm").unlink()
-    with pytest.raises(StudyError, match=r"003\.dcm: ImagePositionPatient .* found a gap of 6 mm"):
-        prepared(root)
+    data = prepared(root)
+    assert sorted({**data.split.train.patients, **data.split.validation.patients}) == ["B", "C"]
+    assert re.search(r"003\.dcm: ImagePositionPatient .* found a gap of 6 mm", data.unusable[0].reason)
+
+
+def test_frames_of_reference_of_each_slice_are_one(studies, prepared):
+    """As de-identification left the first patient of LIDC-IDRI."""
+    root = studies("AB", slices=4)
+    for path in (root / "A").iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.FrameOfReferenceUID = generate_uid()
+        dataset.save_as(path)
+    data = prepared(root)
+    assert data.unusable == ()
+    assert sorted({**data.split.train.patients, **data.split.validation.patients}) == ["A", "B"]
 
 
 @pytest.mark.parametrize(
@@ -196,12 +227,13 @@ def test_missing_slice_is_named_before_training(studies, prepared):
         (lambda v: np.full_like(v, -1000), "every voxel is -1000"),
     ],
 )
-def test_bad_volume_is_named_before_training(nifti_file, prepared, edit, message):
+def test_bad_volume_is_left_out_and_named(nifti_file, prepared, edit, message):
     good = np.repeat(body()[..., None], 3, axis=2).astype(np.float32)
-    nifti_file("good.nii.gz", good)
+    for name in ("one.nii.gz", "two.nii.gz"):
+        nifti_file(name, good)
     path = nifti_file("bad.nii.gz", edit(good).astype(np.float32))
-    with pytest.raises(StudyError, match=rf"bad\.nii\.gz: {message}"):
-        prepared(path.parent)
+    (left_out,) = prepared(path.parent).unusable
+    assert re.search(rf"bad\.nii\.gz: {message}", left_out.reason)
 
 
 def test_one_patient_is_refused_before_training(studies, prepared, tmp_path):
@@ -220,14 +252,10 @@ def test_volumes_and_series_mix(studies, nifti_file, prepared):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not TRAIN.exists(), reason="the training studies of development are not here")
-def test_training_studies_of_development_are_prepared(prepared):
-    data = prepared(TRAIN, held_out=["A046441", "A067967"])
-    assert (len(data.train), len(data.validation)) == (136, 4)
-    assert len(data.split.train.patients) == 5
-    assert data.notes == ()
-    images = torch.stack([item["image"] for item in data.train])
-    assert images.min() == 0 and images.max() <= 1
-    drawn = weights(data.train)
-    assert drawn.max() == 8 and float(drawn.sum()) == 128 + 8 * 8
-    kernels = {item["kernel"] for item in data.train if item["patient"] == "Lung_Dx-A0001"}
-    assert kernels == {"B", "L"}
+def test_training_studies_of_development_have_every_patient():
+    found = find_series([TRAIN])
+    folders = {path.name for collection in TRAIN.iterdir() for path in collection.iterdir()}
+    assert {series.patient for series in found.series} == folders
+    assert found.notes == found.unusable == ()
+    (lidc,) = [series for series in found.series if series.patient == "LIDC-IDRI-0001"]
+    assert len(lidc.read()) == 66
