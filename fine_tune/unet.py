@@ -18,12 +18,13 @@ from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.reconstruct.sampling import unconditional_samples
+from resample_ct.reconstruct.start import TVStart
 from resample_ct.values.network_grid import IMAGE_SIZE
 
 _SAMPLE_STEPS = 25
 _PICTURED_SIGMA = 0.01
 # From TV and early: what the presets start from is so good that a picture would not show this network.
-_PICTURED = replace(PRESETS["fast"], start_estimate="tv", start=150, steps=4)
+_PICTURED = replace(PRESETS["fast"], start=TVStart(150), steps=4)
 
 
 class UNetTask:

@@ -201,8 +201,8 @@ def _cautions(condition: Condition, problem: Problem, models: Models) -> list[st
         "cascade": "so does the cascade behind it",
     }
     starts = {"cascade": "the cascade all the same", "fbp-unet": "TV instead"}
-    if job.settings.start is not None and job.settings.start_estimate in starts:
-        said["resample"] = f"ReSample starts from {starts[job.settings.start_estimate]}"
+    if job.settings.start is not None and job.settings.start.estimate in starts:
+        said["resample"] = f"ReSample starts from {starts[job.settings.start.estimate]}"
     told = "; ".join(text for name, text in said.items() if name in methods)
     return [
         f"{condition.job.n_angles} views, noise {condition.job.noise}: FBP-UNet was trained for "

@@ -6,7 +6,6 @@ import csv
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,6 @@ from resample_ct.comparison.pictures import (
     slice_plots,
     spread_montage,
 )
-from resample_ct.reconstruct.resample_settings import PRESETS
-from resample_ct.run.job import Job
 from resample_ct.run.networks import Models
 from resample_ct.run.outputs import published, published_source, versions
 
@@ -82,16 +79,9 @@ def write_comparison(
         "condition": {part.condition.key: part.problem.study.name for part in finished},
     }
     if "resample" in job.methods:
-        facts["ReSample"] = f"preset {job.preset}{_changed(job)}"
+        facts["ReSample"] = job.told_settings
     title = f"ReSample-CT {__version__}: methods compared"
     (folder / "report.html").write_text(page(title, STATEMENT, sections, facts), encoding="utf-8")
-
-
-def _changed(job: Job) -> str:
-    """ReSample's settings that differ from the preset, as `--set` takes them; empty for none."""
-    preset = asdict(PRESETS[job.preset])
-    different = {k: v for k, v in asdict(job.settings).items() if v != preset[k]}
-    return "".join(f", {k}={'none' if v is None else v}" for k, v in different.items())
 
 
 def _described(part: Finished) -> dict[str, Any]:

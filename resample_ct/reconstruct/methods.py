@@ -26,6 +26,7 @@ from resample_ct.reconstruct.pnp_unet import PnPUNet
 from resample_ct.reconstruct.psld import PSLD
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import PRESETS, ReSampleSettings
+from resample_ct.reconstruct.start import CascadeStart, FBPUNetStart
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,17 @@ def _pixel(options: MethodOptions) -> PixelPrior:
 
 
 def _resample(options: MethodOptions) -> Reconstructor:
-    prior, settings = _latent(options), options.resample
-    if settings.start is None or settings.start_estimate == "tv":
-        return ReSample(prior, settings)
-    if settings.start_estimate == "fbp-unet":
-        return ReSample(prior, settings, ConsistentFBPUNet(_fbp_unet(options)))
-    start = replace(_cascade(options), rounds=settings.start_rounds, flips=settings.start_flips)
-    return ReSample(prior, settings, start)
+    return ReSample(_latent(options), options.resample, _start(options))
+
+
+def _start(options: MethodOptions) -> Reconstructor | None:
+    match options.resample.start:
+        case FBPUNetStart():
+            return ConsistentFBPUNet(_fbp_unet(options))
+        case CascadeStart(rounds=rounds, flips=flips):
+            return replace(_cascade(options), rounds=rounds, flips=flips)
+        case _:
+            return None
 
 
 def _fbp_unet(options: MethodOptions) -> FBPUNet:
@@ -121,13 +126,13 @@ NEEDS_PIXEL_PRIOR = frozenset({"dps", "mcg", "ddrm", "dmps", "dds"})
 
 def needs_fbp_unet(names: Iterable[str], settings: ReSampleSettings) -> bool:
     """Whether one of the methods runs FBP-UNet's network."""
-    starts_there = settings.start is not None and settings.start_estimate == "fbp-unet"
+    starts_there = isinstance(settings.start, FBPUNetStart)
     return "fbp-unet" in names or ("resample" in names and starts_there) or needs_refiner(names, settings)
 
 
 def needs_refiner(names: Iterable[str], settings: ReSampleSettings) -> bool:
     """Whether one of the methods runs the cascade."""
-    starts_there = settings.start is not None and settings.start_estimate == "cascade"
+    starts_there = isinstance(settings.start, CascadeStart)
     return "cascade" in names or ("resample" in names and starts_there)
 
 

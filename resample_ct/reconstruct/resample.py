@@ -8,18 +8,21 @@ from the paper, the difference is a named option: `variance_rule`, `latent_dps_s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 
+from resample_ct.errors import OptionError
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement, Reconstructor
+from resample_ct.reconstruct.cascade import Cascade
 from resample_ct.reconstruct.classical import TV
 from resample_ct.reconstruct.consistency import (
     guided_prediction,
     optimise_latent,
     optimise_pixels,
 )
+from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet
 from resample_ct.reconstruct.keep_detail import DetailKeepingPrior
 from resample_ct.reconstruct.resample_settings import ReSampleSettings
 from resample_ct.reconstruct.sampling import (
@@ -29,6 +32,7 @@ from resample_ct.reconstruct.sampling import (
     stochastic_encode,
     stochastic_resample,
 )
+from resample_ct.reconstruct.start import CascadeStart, FBPUNetStart, OwnStart, Start, TVStart
 from resample_ct.reconstruct.uncertainty import expected_error
 
 
@@ -39,16 +43,23 @@ class ReSample:
     Attributes:
         prior: D, E and the noise predictor.
         settings: its hyperparameters.
-        estimate: what a start at a middle t encodes.
+        start: the method that `settings.start` describes; may be left out where that is TV, or None.
     """
 
     prior: DiffusionPrior
     settings: ReSampleSettings
-    estimate: Reconstructor = field(default_factory=TV)
+    start: Reconstructor | None = None
 
     def __post_init__(self) -> None:
-        """Refuse times that the prior's schedule has not, before anything runs."""
-        self.prior.schedule.timesteps(self.settings.steps, self.settings.start)
+        """Refuse a start that the settings do not describe, and times that the prior's schedule has not.
+
+        Raises OptionError.
+        """
+        described = self.settings.start
+        if self.start is None and isinstance(described, TVStart):
+            object.__setattr__(self, "start", TV())
+        _check_start(described, self.start)
+        self.prior.schedule.timesteps(self.settings.steps, None if described is None else described.t)
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""
@@ -67,18 +78,19 @@ class ReSample:
         """Image, and (samples, B, 1, H, W) the D(z_0) of the last round that it was made from."""
         image = samples = None
         with torch.no_grad():
-            if self.settings.start is not None:
-                image = self.estimate(measurement, generators)
+            if self.start is not None:
+                image = self.start(measurement, generators)
             for _ in range(self.settings.rounds):
-                start, sampler = None, self
+                encoded, sampler = None, self
                 if image is not None:
                     image = image.clamp(0.0, 1.0)
-                    start = self.prior.encode(image)
+                    encoded = self.prior.encode(image)
                     if self.settings.keep_detail:
-                        kept = DetailKeepingPrior(self.prior, image - self.prior.decode(start))
+                        kept = DetailKeepingPrior(self.prior, image - self.prior.decode(encoded))
                         sampler = replace(self, prior=kept)
                 drawn = [
-                    sampler._sample(measurement, start, generators) for _ in range(self.settings.samples)
+                    sampler._sample(measurement, encoded, generators)
+                    for _ in range(self.settings.samples)
                 ]
                 samples = torch.stack(drawn)
                 image = self._finish(measurement, samples.mean(dim=0))
@@ -88,13 +100,13 @@ class ReSample:
     def _sample(
         self,
         measurement: Measurement,
-        start: torch.Tensor | None,
+        encoded: torch.Tensor | None,
         generators: Sequence[torch.Generator],
     ) -> torch.Tensor:
-        """D(z_0) of one sample of the posterior."""
+        """D(z_0) of one sample of the posterior, from the estimate's latent where there is one."""
         s, schedule = self.settings, self.prior.schedule
-        times = schedule.timesteps(s.steps, s.start)
-        z = self._initial(measurement, start, times[0], generators)
+        times = schedule.timesteps(s.steps, None if s.start is None else s.start.t)
+        z = self._initial(measurement, encoded, times[0], generators)
         for step, t in enumerate(times):
             following = times[step + 1] if step + 1 < len(times) else None
             a = float(schedule.alpha_bar[t])
@@ -138,14 +150,14 @@ class ReSample:
     def _initial(
         self,
         measurement: Measurement,
-        start: torch.Tensor | None,
+        encoded: torch.Tensor | None,
         t: int,
         generators: Sequence[torch.Generator],
     ) -> torch.Tensor:
         """Pure noise, or the cheap estimate noised to the first time."""
-        if start is None:
+        if encoded is None:
             return pure_noise(self.prior, measurement, generators)
-        return stochastic_encode(start, float(self.prior.schedule.alpha_bar[t]), generators)
+        return stochastic_encode(encoded, float(self.prior.schedule.alpha_bar[t]), generators)
 
     def _predict(
         self, measurement: Measurement, z: torch.Tensor, t: int
@@ -187,3 +199,29 @@ class ReSample:
         return optimise_pixels(
             measurement, image, s.final_rule, s.final_iterations, s.final_weight, s.kappa
         )
+
+
+def _check_start(described: Start | None, method: Reconstructor | None) -> None:
+    """Raise OptionError unless the settings describe the method, so that neither goes unheard."""
+    found = "nothing" if method is None else _description(method)
+    if described is None:
+        if method is not None:
+            raise OptionError(
+                f"start: found {found}, expected nothing where the settings start from pure noise; leave "
+                "it out, or set settings.start"
+            )
+    elif found != described.code:
+        raise OptionError(
+            f"start: found {found}, expected {described.code}, from which the settings start at t = "
+            f"{described.t}; pass it as start=, or replace settings.start: OwnStart({described.t}) takes "
+            "any method"
+        )
+
+
+def _description(method: Reconstructor) -> str:
+    """A start's code, see `Start`."""
+    if isinstance(method, Cascade):
+        return CascadeStart(0, method.rounds, method.flips).code
+    if isinstance(method, ConsistentFBPUNet):
+        return FBPUNetStart(0).code
+    return TVStart(0).code if method == TV() else OwnStart(0).code

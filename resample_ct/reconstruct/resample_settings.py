@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass, fields
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from resample_ct.errors import OptionError
 from resample_ct.prior.schedule import TweedieRule
 from resample_ct.reconstruct.consistency import LatentRule, PixelRule
+from resample_ct.reconstruct.start import CascadeStart, Start, start_names, start_values
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,10 @@ class ReSampleSettings:
 
     Attributes:
         steps: T, the number of DDIM steps.
-        start: first time t; None starts from pure noise, a number from the noised encoding of a cheap
-            estimate.
-        start_estimate: "tv"; "fbp-unet" made consistent with the measurement, or TV where it was not
-            trained for such views and noise; or "cascade", for any.
-        start_rounds: of the cascade, where that is the estimate.
-        start_flips: the cascade's refiner sees every image in its four mirror images and gives the mean.
+        start: first time t, and the cheap estimate whose noised encoding is z_t; None starts from pure
+            noise.
         keep_detail: what the autoencoder loses of the estimate is added to every decoded image, so that
-            samples differ from the estimate only in what the prior changed.
+            samples differ from the estimate only in what the prior changed. Needs `start`.
         eta: stochasticity of the DDIM step.
         skip: consistency at every `skip`-th step.
         pixel_below: pixel optimisation for latent_below < t <= pixel_below; plain DDIM above it.
@@ -57,10 +54,7 @@ class ReSampleSettings:
     """
 
     steps: int = 1000
-    start: int | None = None
-    start_estimate: Literal["tv", "fbp-unet", "cascade"] = "tv"
-    start_rounds: int = 4
-    start_flips: bool = False
+    start: Annotated[Start, Field(discriminator="estimate")] | None = None
     keep_detail: bool = False
     eta: float = 0.0
     skip: int = 10
@@ -89,17 +83,21 @@ class ReSampleSettings:
 
     def __post_init__(self) -> None:
         """Refuse values that no run could use."""
-        for name in ("steps", "skip", "rounds", "samples", "start_rounds"):
+        for name in ("steps", "skip", "rounds", "samples"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name}: found {getattr(self, name)}, expected 1 or more")
         for name, value in asdict(self).items():
             # Booleans and None pass; a NaN compares false.
             if isinstance(value, int | float) and not 0 <= value < math.inf:
                 raise OptionError(f"{name}: found {value}, expected 0 or more")
+        if self.start is not None and self.start.t < 0:
+            raise OptionError(f"start: found {self.start.t}, expected 0 or more")
         if self.latent_rate == 0:
             raise OptionError("latent_rate: found 0, expected more")
         if self.rounds > 1 and self.start is None:
             raise OptionError(f"rounds: found {self.rounds} from pure noise, expected 1, or a `start`")
+        if self.keep_detail and self.start is None:
+            raise OptionError("keep_detail: found true from pure noise, expected false, or a `start`")
         if self.latent_below > self.pixel_below:
             raise OptionError(
                 f"latent_below: found {self.latent_below}, expected at most pixel_below = "
@@ -136,10 +134,7 @@ PRESETS = {
     # late steps, the measurement's say in every one and the last word.
     "balanced": ReSampleSettings(
         steps=2,
-        start=30,
-        start_estimate="cascade",
-        start_rounds=8,
-        start_flips=True,
+        start=CascadeStart(30, rounds=8, flips=True),
         keep_detail=True,
         samples=3,
         skip=1,
@@ -155,9 +150,7 @@ PRESETS = {
     ),
     "fast": ReSampleSettings(
         steps=2,
-        start=30,
-        start_estimate="cascade",
-        start_rounds=4,
+        start=CascadeStart(30),
         keep_detail=True,
         skip=1,
         latent_below=0,
@@ -173,22 +166,58 @@ PRESETS = {
 }
 
 
-def settings_from(preset: str, overrides: Sequence[str] = ()) -> ReSampleSettings:
-    """A preset with `name=value` texts laid over it.
+DEFAULT_PRESET = "balanced"
 
-    Raises OptionError for an unknown name or a value of the wrong type.
+
+def settings_from(preset: str, overrides: Sequence[str] = ()) -> ReSampleSettings:
+    """A preset with `name=value` texts laid over it; `start_NAME` is a field of the start.
+
+    Raises OptionError for an unknown preset or name, or a value of the wrong type.
 
     >>> settings_from("paper", ["gamma=4"]).gamma
     4.0
+    >>> settings_from("fast", ["start_rounds=6"]).start
+    CascadeStart(t=30, rounds=6, flips=False, estimate='cascade')
     """
-    values = asdict(PRESETS[preset])
+    if preset not in PRESETS:
+        raise OptionError(f"preset {preset}: unknown, expected one of {', '.join(PRESETS)}")
+    settings = PRESETS[preset]
+    values: dict[str, Any] = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    start: dict[str, str | None] = {}
+    names = (*values, *(name for name in start_names() if name not in values))
     for text in overrides:
         name, equals, value = text.partition("=")
-        if not equals or name not in values:
-            raise OptionError(f"--set {text}: expected name=value, name one of {', '.join(values)}")
-        values[name] = None if value == "none" else value
+        if not equals or name not in names:
+            raise OptionError(f"--set {text}: expected name=value, name one of {', '.join(names)}")
+        (start if name in start_names() else values)[name] = None if value == "none" else value
+    values["start"] = start_values(settings.start, start)
+    if values["start"] is None and values["keep_detail"] is True:
+        # The preset's, which goes with the preset's start.
+        values["keep_detail"] = False
     try:
         return TypeAdapter(ReSampleSettings).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise OptionError(f"--set {first['loc'][0]}={first['input']}: {first['msg']}") from None
+        where = [str(part) for part in first["loc"]]
+        name = where[0] if where[-1] in (where[0], "t") else f"{where[0]}_{where[-1]}"
+        raise OptionError(f"--set {name}={first['input']}: {first['msg']}") from None
+
+
+def changes(settings: ReSampleSettings, preset: str) -> list[str]:
+    """What differs from a preset, as `settings_from` takes it.
+
+    >>> changes(settings_from("fast", ["start_rounds=6", "tau=1e-5"]), "fast")
+    ['start_rounds=6', 'tau=1e-05']
+    """
+    before, after = _flat(PRESETS[preset]), _flat(settings)
+    different = {name: value for name, value in after.items() if before.get(name) != value}
+    return [f"{name}={'none' if value is None else value}" for name, value in different.items()]
+
+
+def _flat(settings: ReSampleSettings) -> dict[str, Any]:
+    """Every setting by the name that `settings_from` knows it by."""
+    values = asdict(settings)
+    start = values.pop("start") or {"t": None}
+    return {
+        ("start" if name == "t" else f"start_{name}"): value for name, value in start.items()
+    } | values

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from resample_ct.networks.precision import Precision
-from resample_ct.reconstruct.resample_settings import PRESETS, ReSampleSettings
+from resample_ct.reconstruct.resample_settings import (
+    DEFAULT_PRESET,
+    ReSampleSettings,
+    changes,
+    settings_from,
+)
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,8 @@ class Job:
         pixel_prior: the same for the diffusion prior on pixels.
         dncnn: the same for ADMM-PnP's denoiser.
         unet_denoiser: the same for PnP-UNet's denoiser.
-        preset: where `settings` come from.
-        settings: ReSample's.
+        preset: where `settings` come from: `balanced` where neither is given, None for others' settings.
+        settings: ReSample's; the preset's where they are not given.
         fbp_filter: FBP's.
         fetched_from: the server that `source` is a copy from, for the record.
         compress: the derived series, without loss; of `resample_ct.io.dicom_file.COMPRESSIONS`.
@@ -62,13 +67,27 @@ class Job:
     pixel_prior: Path | None = None
     dncnn: Path | None = None
     unet_denoiser: Path | None = None
-    preset: str = "balanced"
-    settings: ReSampleSettings = field(default_factory=lambda: PRESETS["balanced"])
+    preset: str | None = None
+    settings: ReSampleSettings = None  # type: ignore[assignment]  # filled in by __post_init__
     fbp_filter: str = "ramp"
     fetched_from: str | None = None
     compress: str | None = None
     spread_series: bool = False
     deidentify: bool = False
+
+    def __post_init__(self) -> None:
+        """The preset's settings where none are given. Raises OptionError for an unknown preset."""
+        if self.settings is None:
+            preset = self.preset or DEFAULT_PRESET
+            object.__setattr__(self, "preset", preset)
+            object.__setattr__(self, "settings", settings_from(preset))
+
+    @property
+    def told_settings(self) -> str:
+        """ReSample's settings in words: the preset and what differs from it."""
+        if self.preset is None:
+            return "settings of its own"
+        return ", ".join((f"preset {self.preset}", *changes(self.settings, self.preset)))
 
     def record(self) -> dict[str, Any]:
         """The options as JSON values; of a source whose path may name the patient, a hash."""

@@ -171,7 +171,7 @@ def _derivation(job: Job, problem: Problem, name: str, models: Models) -> Deriva
     views = problem.geometry.n_angles
     parts = [f"{TITLES[name]} from {views} parallel-beam views", f"noise {problem.noise}"]
     if name == "resample":
-        parts.append(f"preset {job.preset}")
+        parts.append(job.told_settings)
     parts += [f"{kind} {m.name}, sha256 {m.sha256}" for kind, m in models.behind(job, name).items()]
     parts += [f"seed {job.seed}", f"resample-ct {__version__}", "research only"]
     return Derivation(TITLES[name], views, "; ".join(parts), __version__)

@@ -35,6 +35,7 @@ from resample_ct.randomness import randn
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import ReSampleSettings
+from resample_ct.reconstruct.start import TVStart
 from resample_ct.run.outputs import versions
 from resample_ct.run.simulate import method_generators, parse_slices, slice_generators
 from resample_ct.run.work_folder import refuse_existing
@@ -128,10 +129,11 @@ def _settings_for(operator: Operator, settings: ReSampleSettings) -> ReSampleSet
     Raises OptionError for a start from what only sinograms, or only linear operators, have.
     """
     linear = isinstance(operator, LinearOperator)
-    if settings.start is not None and (settings.start_estimate != "tv" or not linear):
+    start = settings.start
+    if start is not None and not (isinstance(start, TVStart) and linear):
         raise OptionError(
-            f"--set start={settings.start}: starts from {settings.start_estimate}, expected tv and a "
-            "linear task; leave it out, which starts from pure noise"
+            f"--set start={start.t}: starts from {start.estimate}, expected tv and a linear task; leave "
+            "it out, which starts from pure noise"
         )
     if not linear and settings.pixel_rule != "gradient":
         settings = replace(settings, pixel_rule="gradient", pixel_weight=_GRADIENT_RATE)

@@ -28,9 +28,7 @@ from resample_ct.run.outputs import BatchFiles
 from resample_ct.run.simulate import simulate
 from resample_ct.values.units import Window
 
-QUICK = settings_from(
-    "fast", ["steps=2", "pixel_iterations=2", "final_iterations=2", "start_estimate=tv", "start=none"]
-)
+QUICK = settings_from("fast", ["steps=2", "pixel_iterations=2", "final_iterations=2", "start=none"])
 
 
 @pytest.fixture

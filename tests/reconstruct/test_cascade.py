@@ -96,7 +96,7 @@ def test_resample_starts_there_if_told_to(tiny_prior, first, refiner):
     settings = settings_from("fast", ["start_estimate=cascade"])
     options = MethodOptions(tiny_prior, settings, fbp_unet=first, refiner=refiner)
     method = build_methods(["resample"], options)["resample"]
-    assert isinstance(method, ReSample) and isinstance(method.estimate, Cascade)
+    assert isinstance(method, ReSample) and isinstance(method.start, Cascade)
     with pytest.raises(OptionError, match="--refiner: no network"):
         build_methods(["resample"], MethodOptions(tiny_prior, settings, fbp_unet=first))
 

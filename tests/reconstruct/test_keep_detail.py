@@ -43,7 +43,7 @@ def test_everything_else_is_the_priors(tiny_prior, kept):
 
 def test_resample_that_keeps_detail_stays_nearer_to_its_estimate(tiny_prior, real_slice):
     """An untrained decoder loses all of an estimate, unless that is added back."""
-    changes = ["start_estimate=tv", "start=1", "steps=1", "final_rule=none"]
+    changes = ["start_estimate=own", "start=1", "steps=1", "final_rule=none"]
     estimate = lambda measurement, generators: real_slice  # noqa: E731
     distances = {}
     for keep in ("false", "true"):

@@ -14,6 +14,7 @@ from resample_ct.reconstruct import resample as module
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import PRESETS, ReSampleSettings, settings_from
+from resample_ct.reconstruct.start import OwnStart, TVStart
 from resample_ct.run.simulate import method_generators
 
 QUICK = ReSampleSettings(
@@ -116,7 +117,7 @@ def test_no_consistency_leaves_an_unconditional_sample(tiny_prior, measurement):
         {"latent_rule": "gauss-newton"},
         {"pixel_rule": "ridge", "pixel_weight": 0.05},
         {"pixel_rule": "piccs", "pixel_weight": 0.5},
-        {"start": 300},
+        {"start": TVStart(300)},
         {"eta": 1.0},
         {"kappa": 0.1},
     ],
@@ -181,8 +182,8 @@ def test_settings_take_text_and_refuse_what_they_do_not_know():
 @pytest.mark.parametrize(
     ("times", "told"),
     [
-        ({"start": 1000}, "start: found 1000, expected 0 to 999"),
-        ({"start": 1, "steps": 3}, "steps: found 3"),
+        ({"start": TVStart(1000)}, "start: found 1000, expected 0 to 999"),
+        ({"start": TVStart(1), "steps": 3}, "steps: found 3"),
     ],
 )
 def test_times_that_the_schedule_has_not_are_refused_before_anything_runs(tiny_prior, times, told):
@@ -192,7 +193,12 @@ def test_times_that_the_schedule_has_not_are_refused_before_anything_runs(tiny_p
 
 def test_several_samples_are_averaged(tiny_prior, measurement):
     settings = ReSampleSettings(
-        steps=2, start=200, skip=1, latent_iterations=0, final_latent_iterations=0, pixel_iterations=2
+        steps=2,
+        start=TVStart(200),
+        skip=1,
+        latent_iterations=0,
+        final_latent_iterations=0,
+        pixel_iterations=2,
     )
     generators = method_generators(7, [0, 1])
     apart = [ReSample(tiny_prior, settings)(measurement, generators) for _ in range(2)]
@@ -202,22 +208,30 @@ def test_several_samples_are_averaged(tiny_prior, measurement):
 
 
 def test_start_encodes_the_estimate_that_was_given(tiny_prior, measurement):
-    settings = ReSampleSettings(steps=1, start=1, skip=1, latent_iterations=0, final_latent_iterations=0)
+    settings = ReSampleSettings(
+        steps=1, start=OwnStart(1), skip=1, latent_iterations=0, final_latent_iterations=0
+    )
     chosen = torch.full((2, 1, 256, 256), 0.4)
     method = ReSample(tiny_prior, settings, lambda measurement, generators: chosen)
     found = method(measurement, method_generators(0, [0, 1]))
-    assert not torch.allclose(found, run(tiny_prior, measurement, settings), atol=1e-3)
+    assert not torch.allclose(
+        found, run(tiny_prior, measurement, replace(settings, start=TVStart(1))), atol=1e-3
+    )
 
 
 def test_second_round_starts_from_the_first_ones_result(tiny_prior, measurement):
     settings = ReSampleSettings(
-        steps=2, start=200, skip=1, latent_iterations=0, final_latent_iterations=0, pixel_iterations=2
+        steps=2,
+        start=TVStart(200),
+        skip=1,
+        latent_iterations=0,
+        final_latent_iterations=0,
+        pixel_iterations=2,
     )
     generators = method_generators(7, [0, 1])
     first = ReSample(tiny_prior, settings)(measurement, generators)
-    second = ReSample(tiny_prior, settings, lambda measurement, generators: first)(
-        measurement, generators
-    )
+    own = replace(settings, start=OwnStart(200))
+    second = ReSample(tiny_prior, own, lambda measurement, generators: first)(measurement, generators)
     both = run(tiny_prior, measurement, replace(settings, rounds=2), seed=7)
     torch.testing.assert_close(both, second, atol=1e-5, rtol=1e-5)
     with pytest.raises(OptionError, match="rounds: found 2 from pure noise"):

@@ -16,6 +16,7 @@ from resample_ct.io.study import read_study
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.sinogram_file import read_sinogram, write_sinogram
 from resample_ct.reconstruct.resample_settings import settings_from
+from resample_ct.reconstruct.start import TVStart
 from resample_ct.run import outputs, pipeline
 from resample_ct.run.job import Job
 from resample_ct.run.simulate import simulate
@@ -270,7 +271,7 @@ def test_pixels_that_the_prior_never_saw_are_noted(job, tiny_bundle, tmp_path):
 
 
 def test_several_samples_give_an_uncertainty_map_at_the_same_place(job, tiny_bundle):
-    settings = replace(QUICK, samples=2, start_estimate="tv")
+    settings = replace(QUICK, samples=2, start=TVStart(30))
     job = replace(job, methods=("fbp", "resample"), prior=tiny_bundle, settings=settings, slices="3:5")
     pipeline.reconstruct(replace(job, spread_series=True), resume=False)
     image = read_study(job.out / "resample.nii.gz").volume

@@ -19,6 +19,7 @@ from resample_ct.networks.settings import UNetSettings, VQAutoencoderSettings
 from resample_ct.operators.image.tasks import TASKS
 from resample_ct.prior.colour import ColourPrior
 from resample_ct.reconstruct.resample_settings import PRESETS
+from resample_ct.reconstruct.start import CascadeStart, TVStart
 from resample_ct.run.restore import RestoreJob, restore
 
 SIDE = 64
@@ -181,10 +182,10 @@ def test_damaged_image_is_refused(job, tmp_path):
 
 @pytest.mark.parametrize(
     ("task", "start"),
-    [("inpainting", {"start_estimate": "cascade"}), ("nonlinear-deblur", {})],
+    [("inpainting", CascadeStart(50)), ("nonlinear-deblur", TVStart(50))],
 )
 def test_start_that_the_task_cannot_have_is_refused(job, task, start):
-    settings = replace(QUICK, start=50, **start)
+    settings = replace(QUICK, start=start)
     with pytest.raises(
         OptionError, match=r"--set start=50: starts from .*, expected tv and a linear task"
     ):
