@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from resample_ct.errors import OptionError
-from resample_ct.run.inputs import SINOGRAM_SUFFIXES
+from resample_ct.physics.sinogram_file import is_sinogram_file
 from resample_ct.run.job import Job
 
 
@@ -44,7 +44,7 @@ class Comparison:
 
     def __post_init__(self) -> None:
         for study in self.studies:
-            if study.suffix.lower() in SINOGRAM_SUFFIXES:
+            if is_sinogram_file(study):
                 raise OptionError(
                     f"{study}: found a sinogram file, which has no truth to compare with, expected a "
                     "study; use `resample-ct reconstruct`"

@@ -17,7 +17,9 @@ A user's own file needs /sinogram, /angles and the attributes format, version, i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import numbers
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -25,15 +27,27 @@ import numpy as np
 
 from resample_ct.errors import OptionError, SinogramError
 from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.hdf5_fields import Fields
 from resample_ct.physics.noise import attenuation_per_unit
+from resample_ct.physics.sinogram_values import (
+    notes_on_angles,
+    refuse_other_than_line_integrals,
+    to_radians,
+)
 from resample_ct.values.units import Window
 from resample_ct.values.volume import Grid
 
 FORMAT = "resample-ct-sinogram"
 VERSION = 1
+SUFFIXES = (".h5", ".hdf5")
 _UNITS = ("pixel", "attenuation")
 # A matrix of this size already takes tens of gigabytes; more is a mistake in the file.
 _LARGEST_IMAGE = 4096
+_SAME_PLACE_MM = 1e-3
+# An unknown attribute of such a name may be the one thing without which every slice comes out wrong.
+_PLACE_OF_AXIS = re.compile(
+    r"offset|shift|cent(er|re)|axis|rotation|(\b|_)(cor|rot)(\b|_)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,7 @@ class Sinogram:
         noise_sigma: (slice,) standard deviation of the noise, None where unknown.
         source: what it was made from, without patient data.
         source_headers: DICOM JSON of each slice's source instance; empty where there is none.
+        notes: what was found odd in the file, for the user.
     """
 
     data: np.ndarray
@@ -59,6 +74,7 @@ class Sinogram:
     noise_sigma: np.ndarray | None
     source: str
     source_headers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def write_sinogram(sinogram: Sinogram, path: Path) -> None:
@@ -101,159 +117,140 @@ def _write(sinogram: Sinogram, file: h5py.File) -> None:
     )
 
 
-def _require(path: Path, holder: h5py.AttributeManager | h5py.File, name: str, kind: str) -> object:
-    if name not in holder:
-        raise SinogramError(
-            f"{path}: {kind} {name}: missing, expected the layout of docs/sinogram-file.md; add it"
-        )
-    return holder[name]
-
-
-def _array(path: Path, file: h5py.File, name: str, shape: tuple[int, ...] | None) -> np.ndarray:
-    stored = _require(path, file, name, "dataset")
-    try:
-        values = np.asarray(stored, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise SinogramError(
-            f"{path}: dataset {name}: found {stored}, expected an array of numbers; correct it"
-        ) from None
-    if shape is not None and values.shape != shape:
-        raise SinogramError(
-            f"{path}: dataset {name}: found shape {values.shape}, expected {shape} to agree with "
-            "the sinogram; correct one of the two"
-        )
-    if not np.isfinite(values).all():
-        where = [int(v) for v in np.argwhere(~np.isfinite(values))[0]]
-        raise SinogramError(
-            f"{path}: dataset {name}: found a non-finite value at {where}, expected finite "
-            "numbers; repair the measurement"
-        )
-    return values
-
-
-def _number(path: Path, file: h5py.File, name: str, default: float | None = None) -> float:
-    if default is not None and name not in file.attrs:
-        return default
-    value = _require(path, file.attrs, name, "attribute")
-    try:
-        number = float(np.asarray(value).item())
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not 0 < number < float("inf"):
-        raise SinogramError(
-            f"{path}: attribute {name}: found {value}, expected a positive number; correct it"
-        )
-    return number
-
-
-def _text(value: object) -> object:
-    """An attribute's text; HDF5's strings of fixed length, as MATLAB writes them, come as bytes."""
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
-
-
-def _read_image_size(path: Path, file: h5py.File) -> int:
-    size = _number(path, file, "image_size")
+def _image_size(fields: Fields) -> int:
+    size = fields.number("image_size")
     if not size.is_integer() or size > _LARGEST_IMAGE:
-        raise SinogramError(
-            f"{path}: attribute image_size: found {size:g}, expected a whole number of pixels up to "
-            f"{_LARGEST_IMAGE}; correct it"
+        raise fields.refuse(
+            "attribute image_size",
+            f"{size:g}",
+            f"a whole number of pixels up to {_LARGEST_IMAGE}",
+            "correct it",
         )
     return int(size)
 
 
-def _read_window(path: Path, file: h5py.File) -> Window:
-    found = file.attrs.get("window_hu", (-1000.0, 2000.0))
+def _window(fields: Fields) -> Window:
+    found = fields.attribute("window_hu")
     try:
-        return Window(*map(float, np.ravel(found)))
+        return Window() if found is None else Window(*map(float, np.asarray(found).ravel()))
     except (TypeError, ValueError, OptionError):
-        raise SinogramError(
-            f"{path}: attribute window_hu: found {found}, expected two ascending HU; correct it"
-        ) from None
+        raise fields.refuse("attribute window_hu", found, "two ascending HU", "correct it") from None
 
 
-def _read_grid(path: Path, file: h5py.File, count: int, size: int) -> Grid:
-    pixel = _number(path, file, "pixel_mm")
-    thickness = _number(path, file, "thickness_mm", default=1.0)
-    orientation = np.array([1.0, 0, 0, 0, 1, 0])
-    if "orientation" in file:
-        orientation = _array(path, file, "orientation", (6,))
-        axes = orientation.reshape(2, 3)
-        if not np.allclose(axes @ axes.T, np.eye(2), atol=1e-3):
-            raise SinogramError(
-                f"{path}: dataset orientation: found {orientation.tolist()}, expected two unit "
-                "vectors at right angles, as ImageOrientationPatient; correct it"
-            )
-    if "positions" in file:
-        positions = _array(path, file, "positions", (count, 3))
-    else:
+def _grid(fields: Fields, count: int, size: int) -> Grid:
+    """The slices' place, in the order of the file."""
+    pixel = fields.number("pixel_mm")
+    thickness = fields.number("thickness_mm", default=1.0)
+    orientation = fields.array("orientation", (6,))
+    if orientation is None:
+        orientation = np.array([1.0, 0, 0, 0, 1, 0])
+    axes = orientation.reshape(2, 3)
+    if not np.allclose(axes @ axes.T, np.eye(2), atol=1e-3):
+        raise fields.refuse(
+            "dataset orientation",
+            orientation.tolist(),
+            "two unit vectors at right angles, as ImageOrientationPatient",
+            "correct it",
+        )
+    positions = fields.array("positions", (count, 3))
+    if positions is None:
         corner = -(size - 1) / 2 * pixel
         positions = np.array([[corner, corner, index * thickness] for index in range(count)])
     return Grid(positions, orientation[:3], orientation[3:], (pixel, pixel), size, size, thickness)
 
 
-def _read_sigma(path: Path, file: h5py.File, count: int) -> np.ndarray | None:
-    if "noise_sigma" not in file:
-        return None
-    sigma = _array(path, file, "noise_sigma", (count,))
-    if sigma.min() < 0:
-        raise SinogramError(
-            f"{path}: dataset noise_sigma: found {sigma.min():g}, expected none below 0; correct it"
+def _order(fields: Fields, grid: Grid) -> np.ndarray:
+    """(slice,) places that put the slices in ascending order along their normal."""
+    heights = grid.positions @ grid.normal
+    order = np.argsort(heights, kind="stable")
+    close = np.flatnonzero(np.diff(heights[order]) < _SAME_PLACE_MM)
+    if len(close):
+        first, second = sorted(int(i) for i in order[close[0] : close[0] + 2])
+        raise fields.refuse(
+            "dataset positions",
+            f"slices {first} and {second} both at {heights[first]:g} mm along their normal",
+            "one slice at each place",
+            "remove one of the two or correct its position",
         )
+    return order
+
+
+def _sigma(fields: Fields, count: int) -> np.ndarray | None:
+    sigma = fields.array("noise_sigma", (count,))
+    if sigma is not None and sigma.min() < 0:
+        raise fields.refuse("dataset noise_sigma", f"{sigma.min():g}", "none below 0", "correct it")
     return sigma
 
 
-def _read_headers(path: Path, file: h5py.File, count: int) -> tuple[str, ...]:
-    if "source_headers" not in file:
-        return ()
-    stored = file["source_headers"]
-    if not isinstance(stored, h5py.Dataset) or h5py.check_string_dtype(stored.dtype) is None:
-        raise SinogramError(f"{path}: dataset source_headers: found {stored}, expected strings")
-    if stored.shape != (count,):
-        raise SinogramError(
-            f"{path}: dataset source_headers: found shape {stored.shape}, expected {(count,)}, one "
-            "a slice"
-        )
-    return tuple(stored.asstr()[:])
+def _notes_on_unknown(fields: Fields) -> list[str]:
+    """Name what nothing read; SinogramError where it may say where the axis of rotation is."""
+    notes = []
+    for field, value in fields.unasked():
+        if _PLACE_OF_AXIS.search(field) and isinstance(value, numbers.Real) and value != 0:
+            raise fields.refuse(
+                field,
+                value,
+                "the place of the rotation axis in the attribute center_of_rotation",
+                "write it there, or delete the attribute if it means something else",
+            )
+        notes.append(f"{field}: unknown and not used; docs/sinogram-file.md lists what is")
+    return notes
 
 
 def _read(path: Path, file: h5py.File) -> Sinogram:
-    kind, version = _text(file.attrs.get("format")), np.ravel(file.attrs.get("version")).tolist()
+    fields = Fields(path, file)
+    kind, version = fields.attribute("format"), np.asarray(fields.attribute("version")).ravel().tolist()
     if kind != FORMAT or version != [VERSION]:
         raise SinogramError(
             f"{path}: attributes format and version: found {kind}, {', '.join(map(str, version))}, "
             f"expected {FORMAT}, {VERSION}; see docs/sinogram-file.md"
         )
-    data = _array(path, file, "sinogram", None)
+    data = fields.required_array("sinogram")
     if data.ndim != 3 or 0 in data.shape:
         raise SinogramError(
             f"{path}: dataset sinogram: found shape {data.shape}, expected (slice, angle, detector)"
         )
     count, n_angles, n_detectors = data.shape
-    angles = _array(path, file, "angles", (n_angles,))
-    size = _read_image_size(path, file)
-    window = _read_window(path, file)
-    spacing = _number(path, file, "detector_spacing", default=1.0)
+    stored_angles = fields.required_array("angles", (n_angles,))
+    angles = to_radians(path, stored_angles, fields.attribute("units", "angles"))
+    size = _image_size(fields)
+    window = _window(fields)
+    spacing = fields.number("detector_spacing", default=1.0)
     geometry = ParallelBeam(size, tuple(angles.tolist()), n_detectors, spacing)
-    grid = _read_grid(path, file, count, size)
-    sigma = _read_sigma(path, file, count)
-    units = _text(file["sinogram"].attrs.get("units"))
+    grid = _grid(fields, count, size)
+    order = _order(fields, grid)
+    sigma = _sigma(fields, count)
+    units = fields.attribute("units", "sinogram")
     if units not in _UNITS:
         raise SinogramError(
             f"{path}: sinogram's attribute units: found {units}, expected one of {_UNITS}; state it"
         )
-    if units == "attenuation":
+    if window.lower == -1000.0 or units == "attenuation":
         unit = attenuation_per_unit(grid.spacing_mm[0], window)
-        data, sigma = data / unit, None if sigma is None else sigma / unit
+        in_pixels = units == "pixel"
+        refuse_other_than_line_integrals(path, data * unit if in_pixels else data)
+        if not in_pixels:
+            data, sigma = data / unit, None if sigma is None else sigma / unit
+    headers = fields.strings("source_headers", count)
+    noise, source = fields.attribute("noise"), fields.attribute("source")
     return Sinogram(
-        data=data.astype(np.float32),
+        data=data[order].astype(np.float32),
         geometry=geometry,
-        grid=grid,
+        grid=replace(grid, positions=grid.positions[order]),
         window=window,
-        noise=str(_text(file.attrs.get("noise", "measured"))),
-        noise_sigma=sigma,
-        source=str(_text(file.attrs.get("source", path.name))),
-        source_headers=_read_headers(path, file, count),
+        noise=str(noise or "measured"),
+        noise_sigma=None if sigma is None else sigma[order],
+        source=str(source or path.name),
+        source_headers=tuple(headers[i] for i in order) if headers else (),
+        notes=(*notes_on_angles(angles), *_notes_on_unknown(fields)),
     )
+
+
+def is_sinogram_file(path: Path) -> bool:
+    """Whether a path is read as a sinogram file: by its ending, in any case, or by its content."""
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    return path.is_file() and bool(h5py.is_hdf5(path))
 
 
 def read_sinogram(path: Path) -> Sinogram:

@@ -11,19 +11,23 @@ from resample_ct.bundles.fbp_unet import FBPUNetCard
 from resample_ct.bundles.pixel_prior import PixelPriorCard
 from resample_ct.bundles.refiner import RefinerCard
 from resample_ct.io.study import read_study
-from resample_ct.physics.sinogram_file import read_sinogram
+from resample_ct.physics.sinogram_file import is_sinogram_file, read_sinogram
 
 
 def describe(source: Path, series: str | None = None) -> dict[str, str]:
     """Name-value pairs for `resample-ct info`; raises ResampleCTError as the readers do."""
-    if source.suffix in (".h5", ".hdf5"):
+    if is_sinogram_file(source):
         sinogram = read_sinogram(source)
         return {
             "kind": "sinogram",
             "slices": str(len(sinogram.data)),
-            "geometry": repr(sinogram.geometry),
+            "geometry": type(sinogram.geometry).__name__,
+            "views": str(sinogram.geometry.n_angles),
+            "detector pixels": str(sinogram.geometry.n_detectors),
+            "image": f"{sinogram.geometry.image_size} x {sinogram.geometry.image_size}",
             "noise": sinogram.noise,
             "pixel (mm)": f"{sinogram.grid.spacing_mm[0]:g}",
+            "notes": "; ".join(sinogram.notes) or "-",
         }
     if (source / "configs" / "metadata.json").is_file():
         return _describe_bundle(source)

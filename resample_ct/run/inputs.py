@@ -16,14 +16,12 @@ from resample_ct.io.identity_guard import refuse_identified
 from resample_ct.io.study import Study, read_study, sha256_of
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.noise import parse_noise
-from resample_ct.physics.sinogram_file import read_sinogram
+from resample_ct.physics.sinogram_file import is_sinogram_file, read_sinogram
 from resample_ct.run.job import Job
 from resample_ct.run.simulate import parse_slices, simulate
 from resample_ct.values.network_grid import IMAGE_SIZE
 from resample_ct.values.units import Window
 from resample_ct.values.volume import Grid
-
-SINOGRAM_SUFFIXES = (".h5", ".hdf5")
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def pose(job: Job, window: Window | None) -> Problem:
     Raises:
         ResampleCTError: a source that cannot be read, or does not fit the prior.
     """
-    if job.source.suffix.lower() in SINOGRAM_SUFFIXES:
+    if is_sinogram_file(job.source):
         return _measured(job, window)
     return pose_simulated(job, read_source(job), window)
 
@@ -183,6 +181,7 @@ def _measured(job: Job, window: Window | None) -> Problem:
         headers=tuple(Dataset.from_json(text) for text in sinogram.source_headers),
         load=None,
         order=tuple(range(len(sinogram.data))),
+        notes=sinogram.notes,
     )
     study = _named_or_not(job, source)
     return Problem(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from resample_ct.errors import OptionError
 from resample_ct.networks.precision import Precision
 from resample_ct.reconstruct.resample_settings import (
     DEFAULT_PRESET,
@@ -76,7 +78,15 @@ class Job:
     deidentify: bool = False
 
     def __post_init__(self) -> None:
-        """The preset's settings where none are given. Raises OptionError for an unknown preset."""
+        """The preset's settings where none are given.
+
+        Raises OptionError for an unknown preset, or a noise that no measurement has.
+        """
+        if self.sigma is not None and not 0 <= self.sigma < math.inf:
+            raise OptionError(
+                f"--sigma {self.sigma:g}: expected a finite number from 0 up, the standard deviation "
+                "of the noise in pixel units; correct it"
+            )
         if self.settings is None:
             preset = self.preset or DEFAULT_PRESET
             object.__setattr__(self, "preset", preset)

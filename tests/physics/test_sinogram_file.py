@@ -7,11 +7,13 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from resample_ct.errors import SinogramError
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.noise import attenuation_per_unit
-from resample_ct.physics.sinogram_file import Sinogram, read_sinogram, write_sinogram
+from resample_ct.physics.sinogram_file import Sinogram, is_sinogram_file, read_sinogram, write_sinogram
 from resample_ct.values.units import Window
 from resample_ct.values.volume import Grid
 
@@ -96,6 +98,75 @@ def test_text_of_fixed_length_and_numbers_in_arrays_are_read_as_matlab_writes_th
     np.testing.assert_array_equal(read_sinogram(users_file(edit)).data, DATA)
 
 
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    heights=st.lists(st.integers(-500, 500), min_size=1, max_size=5, unique=True),
+    tilt=st.floats(-0.5, 0.5),
+)
+def test_slices_in_any_order_come_back_ascending_with_all_that_is_theirs(tmp_path, heights, tilt):
+    """`heights` in half millimetres along the normal, in the order of the file."""
+    count = len(heights)
+    data = np.arange(count, dtype=np.float32)[:, None, None] + DATA[0]
+    row, column = np.array([1.0, 0, 0]), np.array([0, np.cos(tilt), np.sin(tilt)])
+    positions = 0.5 * np.array(heights)[:, None] * np.cross(row, column)
+    path = tmp_path / "mine.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs.update(format="resample-ct-sinogram", version=1, image_size=4, pixel_mm=0.7)
+        file["sinogram"], file["angles"] = data, ANGLES
+        file["sinogram"].attrs["units"] = "pixel"
+        file["positions"], file["orientation"] = positions, np.concatenate([row, column])
+        file["noise_sigma"] = np.arange(count)
+        file["source_headers"] = [f'{{"{place}": {{}}}}' for place in range(count)]
+    found, order = read_sinogram(path), np.argsort(heights)
+    np.testing.assert_array_equal(found.data, data[order])
+    np.testing.assert_array_equal(found.grid.positions, positions[order])
+    np.testing.assert_array_equal(found.noise_sigma, order)
+    assert found.source_headers == tuple(f'{{"{place}": {{}}}}' for place in order)
+    assert (np.diff(found.grid.positions @ found.grid.normal) > 0).all()
+
+
+@pytest.mark.parametrize("name", ["a.h5", "A.H5", "a.HDF5", "a.Hdf5", "no ending"])
+def test_a_sinogram_file_is_known_by_its_ending_in_any_case_or_by_its_content(users_file, tmp_path, name):
+    users_file().rename(tmp_path / name)
+    assert is_sinogram_file(tmp_path / name)
+
+
+def test_other_files_and_folders_are_no_sinogram_files(tmp_path):
+    (tmp_path / "a.dcm").write_bytes(b"DICM" * 100)
+    assert not is_sinogram_file(tmp_path / "a.dcm") and not is_sinogram_file(tmp_path)
+
+
+def test_degrees_are_converted_where_the_file_says_so(users_file):
+    def edit(file):
+        file["angles"][...] = np.rad2deg(ANGLES)
+        file["angles"].attrs["units"] = "degrees"
+
+    np.testing.assert_allclose(read_sinogram(users_file(edit)).geometry.angles, ANGLES)
+
+
+def test_what_nothing_reads_is_named(users_file):
+    def edit(file):
+        file.attrs.update(kvp=120.0, axis_labels="angle, detector")
+        file["flat"] = [1.0]
+        file["sinogram"].attrs["scanner"] = "S"
+
+    assert [note.split(": unknown")[0] for note in read_sinogram(users_file(edit)).notes] == [
+        *("attribute axis_labels", "attribute kvp", "dataset flat", "sinogram's attribute scanner"),
+    ]
+    assert read_sinogram(users_file()).notes == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["rot_center", "axis_shift", "cor", "COR", "CenterOffset", "rotationAxis", "u_offset_px"]
+)
+@pytest.mark.parametrize("of", ["/", "sinogram"])
+def test_an_attribute_that_may_place_the_axis_is_never_passed_over(users_file, name, of):
+    path = users_file(lambda file: file[of].attrs.__setitem__(name, 3.5))
+    with pytest.raises(SinogramError, match=f"attribute {name}: found 3.5, expected the place of the"):
+        read_sinogram(path)
+    assert len(read_sinogram(users_file(attribute(name, 0.0))).notes) == 1
+
+
 def attribute(name, value):
     return lambda file: file.attrs.__setitem__(name, value)
 
@@ -167,6 +238,12 @@ NAN = np.where(np.arange(36).reshape(2, 3, 6) == 8, np.nan, DATA)
             "sinogram: found .* expected an array",
         ),
         (dataset("angles", ANGLES[:2]), r"angles: found shape \(2,\), expected \(3,\)"),
+        (dataset("angles", [0.0, 7.2, 14.4]), "angles: found 0 to 14.4, expected radians"),
+        (
+            dataset("positions", [[1.0, 2, 3], [1, 9, 3]]),
+            "positions: found slices 0 and 1 both at 3 mm along their normal",
+        ),
+        (dataset("noise_sigma", [0.1, np.nan]), r"noise_sigma: found a non-finite value at .1."),
         (dataset("angles", ANGLES + np.inf), "angles: found a non-finite value"),
         (dataset("noise_sigma", [0.1]), r"noise_sigma: found shape \(1,\), expected \(2,\)"),
         (dataset("noise_sigma", [0.1, -0.1]), "noise_sigma: found -0.1, expected none below 0"),
