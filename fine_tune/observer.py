@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
+from resample_ct.extras import needs_extra
 from resample_ct.progress import Update
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 class Observer:
@@ -28,6 +32,8 @@ class Observer:
         """A training starts, or continues, at `step`; what a killed run wrote later is left out."""
         self._name, self._steps, self._merit = name, steps, ""
         if self._folder is not None:
+            with needs_extra("train"):
+                from torch.utils.tensorboard import SummaryWriter
             self._writer = SummaryWriter(str(self._folder / name), purge_step=step)
 
     def step(self, step: int, loss: float, norm: float, rate: float) -> None:

@@ -32,33 +32,40 @@ def free_port():
 
 
 class Orthanc:
-    """A server with an empty store; `users` turn authentication on."""
+    """A server, on an empty store where the folder is new; `users` turn authentication on.
+
+    `settings` are further ones of its configuration; they may add to "Plugins".
+    """
 
     aet = "ORTHANC"
 
-    def __init__(self, folder, users=None):
+    def __init__(self, folder, users=None, **settings):
         skip_without_orthanc()
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         self.http_port, self.dicom_port = free_port(), free_port()
-        settings = {
-            "Name": "test",
-            "StorageDirectory": str(folder / "storage"),
-            "IndexDirectory": str(folder / "storage"),
-            "Plugins": [str(PLUGINS / name) for name in NEEDED],
-            "HttpPort": self.http_port,
-            "DicomPort": self.dicom_port,
-            "DicomAet": self.aet,
-            "RemoteAccessAllowed": False,
-            "AuthenticationEnabled": users is not None,
-            "RegisteredUsers": users or {},
-            "DicomAlwaysAllowStore": True,
-            "StableAge": 1,
-            "WebViewer": {"CachePath": str(folder / "cache")},
-            "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
-        }
+        plugins = [str(PLUGINS / name) for name in (*NEEDED, *settings.pop("Plugins", ()))]
+        settings = (
+            {"StableAge": 1}
+            | settings
+            | {
+                "Name": "test",
+                "StorageDirectory": str(folder / "storage"),
+                "IndexDirectory": str(folder / "storage"),
+                "Plugins": plugins,
+                "HttpPort": self.http_port,
+                "DicomPort": self.dicom_port,
+                "DicomAet": self.aet,
+                "RemoteAccessAllowed": False,
+                "AuthenticationEnabled": users is not None,
+                "RegisteredUsers": users or {},
+                "DicomAlwaysAllowStore": True,
+                "WebViewer": {"CachePath": str(folder / "cache")},
+                "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+            }
+        )
         (folder / "orthanc.json").write_text(json.dumps(settings))
         self.auth = next(iter(users.items())) if users else None
-        with (folder / "log").open("wb") as log:
+        with (folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 ["Orthanc", str(folder / "orthanc.json")], stdout=log, stderr=subprocess.STDOUT
             )
@@ -74,9 +81,15 @@ class Orthanc:
 
     def get(self, path, **options):
         """GET from its REST interface."""
-        return requests.get(
-            f"http://127.0.0.1:{self.http_port}{path}", auth=self.auth, timeout=30, **options
-        )
+        return requests.get(f"{self.root}{path}", auth=self.auth, timeout=30, **options)
+
+    def post(self, path, data=b"", **options):
+        """POST to its REST interface."""
+        return requests.post(f"{self.root}{path}", data=data, auth=self.auth, timeout=30, **options)
+
+    @property
+    def root(self):
+        return f"http://127.0.0.1:{self.http_port}"
 
     @property
     def dicomweb(self):
@@ -88,13 +101,13 @@ class Orthanc:
 
     def upload(self, files):
         for file in files:
-            requests.post(
-                f"http://127.0.0.1:{self.http_port}/instances",
-                data=Path(file).read_bytes(),
-                auth=self.auth,
-                timeout=30,
-            ).raise_for_status()
+            self.post("/instances", Path(file).read_bytes()).raise_for_status()
 
     def stop(self):
         self.process.terminate()
+        self.process.wait(30)
+
+    def kill(self):
+        """SIGKILL, as a power cut does it."""
+        self.process.kill()
         self.process.wait(30)

@@ -42,10 +42,13 @@ def compare(
     **options: Any,
 ) -> None:
     """Compare methods on STUDIES, at every noise and number of views, and write a report."""
-    from resample_ct.comparison.conditions import Comparison
-    from resample_ct.comparison.run import compare as run
     from resample_ct.device import check_device
+    from resample_ct.extras import needs_extra
     from resample_ct.progress import progress_bar
+
+    with needs_extra("report"):
+        from resample_ct.comparison.conditions import Comparison
+        from resample_ct.comparison.run import compare as run
 
     check_device(options["device"])
     common = job_of(source=studies[0], out=out, **options)

@@ -47,8 +47,11 @@ def node(context: click.Context, /, status: bool, folder: Path, **options: objec
 
         print_status(folder)
         return
+    from resample_ct.extras import needs_extra
     from resample_ct.node.log import start_log
-    from resample_ct.node.service import serve
+
+    with needs_extra("node"):
+        from resample_ct.node.service import serve
 
     settings = _settings(context, folder, options)
     start_log(settings.log_identity)

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from resample_ct.errors import NetworkError, OptionError, PriorError, ResampleCTError
+from resample_ct.errors import NetworkError, PriorError, ResampleCTError
+from resample_ct.extras import needs_extra
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.progress import Update
 from resample_ct.reconstruct.base import Reconstructor
@@ -143,13 +144,8 @@ def _models(job: Job) -> Models:
 
 
 def _distributed() -> Any:
-    try:
+    with needs_extra("cluster"):
         import distributed
-    except ImportError:
-        raise OptionError(
-            "--cluster: dask.distributed is not installed, expected it on every machine; "
-            "pip install 'resample-ct[cluster]'"
-        ) from None
     return distributed
 
 

@@ -207,5 +207,5 @@ def _write_report(job: Job, problem: Problem, records: list[dict[str, Any]], fol
 
 def versions() -> dict[str, str]:
     """What computed a result."""
-    packages = ("torch", "monai", "pydicom", "SimpleITK", "nibabel", "numpy", "scipy")
+    packages = ("torch", "monai", "pydicom", "nibabel", "numpy", "scipy")
     return {"resample-ct": __version__} | {name: version(name) for name in packages}

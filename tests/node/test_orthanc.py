@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 import requests
+from browser import chromium
 from orthanc import Orthanc
 from peers import QUICK, send, wait_for
 from PIL import Image
@@ -30,24 +30,8 @@ def orthanc(tmp_path_factory):
 
 @pytest.fixture
 def browser(tmp_path):
-    """Debian's Chromium without a screen, driven by Debian's chromedriver."""
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("needs Debian's chromium and chromium-driver; see .ci/run")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (
-        *("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run"),
-        *("disable-background-networking", "disable-component-update", "disable-sync"),
-        *(f"user-data-dir={tmp_path / 'chromium'}", "window-size=800,700"),
-    ):
-        options.add_argument(f"--{flag}")
-    browser = webdriver.Chrome(options=options, service=Service(driver))
-    yield browser
-    browser.quit()
+    with chromium(tmp_path / "chromium", "disable-gpu") as browser:
+        yield browser
 
 
 def ask(orthanc, node):
