@@ -42,12 +42,12 @@ class Fields:
         value = self.attribute(name)
         if value is None and default is not None:
             return default
-        number = self.finite(name, value)
+        number = self.finite(name, value, "a positive number")
         if number <= 0:
             raise self.refuse(f"attribute {name}", value, "a positive number", "correct it")
         return number
 
-    def finite(self, name: str, value: object) -> float:
+    def finite(self, name: str, value: object, expected: str = "a finite number") -> float:
         """The attribute's `value` as one finite number."""
         if value is None:
             raise SinogramError(f"{self._path}: attribute {name}: missing, {_LAYOUT}; add it")
@@ -56,7 +56,7 @@ class Fields:
         except (TypeError, ValueError):
             number = float("nan")
         if not np.isfinite(number):
-            raise self.refuse(f"attribute {name}", value, "a positive number", "correct it")
+            raise self.refuse(f"attribute {name}", value, expected, "correct it")
         return number
 
     def array(self, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray | None:

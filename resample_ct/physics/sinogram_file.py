@@ -3,16 +3,20 @@
     /sinogram          (slice, angle, detector) float32
         .units         "pixel" (line integrals of relative attenuation, in pixels), or
                        "attenuation" (-ln(I / I0), converted when read)
-    /angles            (angle,) float64, radians
+    /angles            (angle,) float64
+        .units         "radians" or "degrees"
     /noise_sigma       (slice,) float64, standard deviation in the sinogram's units; optional
     /positions         (slice, 3) float64, LPS mm, centre of each slice's first pixel; optional
     /orientation       (6,) float64, as ImageOrientationPatient; optional
     /source_headers    (slice,) DICOM JSON of the source instances, WITH PATIENT IDENTITY; optional
-    attributes         format = "resample-ct-sinogram", version = 1, image_size, pixel_mm,
-                       detector_spacing (in pixels; default 1), window_hu (default -1000, 2000),
+    attributes         format = "resample-ct-sinogram", version = 2, geometry ("parallel", "fan-flat",
+                       "fan-curved"), image_size, pixel_mm, detector_pixel_mm (default pixel_mm),
+                       center_of_rotation (detector pixel, from 0; default the middle),
+                       source_origin_mm, source_detector_mm (fans), window_hu (default -1000, 2000),
                        thickness_mm, noise, source
 
-A user's own file needs /sinogram, /angles and the attributes format, version, image_size, pixel_mm.
+Version 1 had no geometry, units of angles or millimetres of the detector (detector_spacing, in image
+pixels); it is read, and never written. docs/sinogram-file.md is this table for users.
 """
 
 from __future__ import annotations
@@ -26,9 +30,10 @@ import h5py
 import numpy as np
 
 from resample_ct.errors import OptionError, SinogramError
-from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.geometry import Geometry
 from resample_ct.physics.hdf5_fields import Fields
 from resample_ct.physics.noise import attenuation_per_unit
+from resample_ct.physics.sinogram_geometry import geometry_attributes, read_geometry
 from resample_ct.physics.sinogram_values import (
     notes_on_angles,
     refuse_other_than_line_integrals,
@@ -38,15 +43,17 @@ from resample_ct.values.units import Window
 from resample_ct.values.volume import Grid
 
 FORMAT = "resample-ct-sinogram"
-VERSION = 1
+VERSION = 2
+_VERSIONS_READ = ([1], [2])
 SUFFIXES = (".h5", ".hdf5")
 _UNITS = ("pixel", "attenuation")
 # A matrix of this size already takes tens of gigabytes; more is a mistake in the file.
 _LARGEST_IMAGE = 4096
 _SAME_PLACE_MM = 1e-3
 # An unknown attribute of such a name may be the one thing without which every slice comes out wrong.
-_PLACE_OF_AXIS = re.compile(
-    r"offset|shift|cent(er|re)|axis|rotation|(\b|_)(cor|rot)(\b|_)", re.IGNORECASE
+_PLACE_OF_RAYS = re.compile(
+    r"offset|shift|cent(er|re)|axis|rotation|distance|source_|detector_|fan|cone|(\b|_)(cor|rot|s[dio]d)(\b|_)",
+    re.IGNORECASE,
 )
 
 
@@ -67,7 +74,7 @@ class Sinogram:
     """
 
     data: np.ndarray
-    geometry: ParallelBeam
+    geometry: Geometry
     grid: Grid
     window: Window
     noise: str
@@ -96,6 +103,7 @@ def _write(sinogram: Sinogram, file: h5py.File) -> None:
     file.create_dataset("sinogram", data=sinogram.data.astype(np.float32), compression="gzip")
     file["sinogram"].attrs["units"] = "pixel"
     file["angles"] = np.array(sinogram.geometry.angles)
+    file["angles"].attrs["units"] = "radians"
     if sinogram.noise_sigma is not None:
         file["noise_sigma"] = sinogram.noise_sigma
     file["positions"] = grid.positions
@@ -107,8 +115,7 @@ def _write(sinogram: Sinogram, file: h5py.File) -> None:
     file.attrs.update(
         format=FORMAT,
         version=VERSION,
-        image_size=sinogram.geometry.image_size,
-        detector_spacing=sinogram.geometry.detector_spacing,
+        **geometry_attributes(sinogram.geometry, grid.spacing_mm[0]),
         pixel_mm=grid.spacing_mm[0],
         thickness_mm=grid.thickness_mm,
         window_hu=[sinogram.window.lower, sinogram.window.upper],
@@ -183,15 +190,15 @@ def _sigma(fields: Fields, count: int) -> np.ndarray | None:
 
 
 def _notes_on_unknown(fields: Fields) -> list[str]:
-    """Name what nothing read; SinogramError where it may say where the axis of rotation is."""
+    """Name what nothing read; SinogramError where it may say where the rays run."""
     notes = []
     for field, value in fields.unasked():
-        if _PLACE_OF_AXIS.search(field) and isinstance(value, numbers.Real) and value != 0:
+        if _PLACE_OF_RAYS.search(field) and isinstance(value, numbers.Real) and value != 0:
             raise fields.refuse(
                 field,
                 value,
-                "the place of the rotation axis in the attribute center_of_rotation",
-                "write it there, or delete the attribute if it means something else",
+                f"the rays' place in the attributes of version {VERSION}, as center_of_rotation",
+                "write it by its name there, or delete the attribute if it means something else",
             )
         notes.append(f"{field}: unknown and not used; docs/sinogram-file.md lists what is")
     return notes
@@ -200,10 +207,10 @@ def _notes_on_unknown(fields: Fields) -> list[str]:
 def _read(path: Path, file: h5py.File) -> Sinogram:
     fields = Fields(path, file)
     kind, version = fields.attribute("format"), np.asarray(fields.attribute("version")).ravel().tolist()
-    if kind != FORMAT or version != [VERSION]:
+    if kind != FORMAT or version not in _VERSIONS_READ:
         raise SinogramError(
             f"{path}: attributes format and version: found {kind}, {', '.join(map(str, version))}, "
-            f"expected {FORMAT}, {VERSION}; see docs/sinogram-file.md"
+            f"expected {FORMAT}, 1 or {VERSION}; see docs/sinogram-file.md"
         )
     data = fields.required_array("sinogram")
     if data.ndim != 3 or 0 in data.shape:
@@ -212,12 +219,16 @@ def _read(path: Path, file: h5py.File) -> Sinogram:
         )
     count, n_angles, n_detectors = data.shape
     stored_angles = fields.required_array("angles", (n_angles,))
-    angles = to_radians(path, stored_angles, fields.attribute("units", "angles"))
+    unit_of_angles = fields.attribute("units", "angles")
+    if unit_of_angles is None and version == [2]:
+        raise SinogramError(
+            f"{path}: angles' attribute units: missing, expected radians or degrees; state it"
+        )
+    angles = to_radians(path, stored_angles, unit_of_angles)
     size = _image_size(fields)
     window = _window(fields)
-    spacing = fields.number("detector_spacing", default=1.0)
-    geometry = ParallelBeam(size, tuple(angles.tolist()), n_detectors, spacing)
     grid = _grid(fields, count, size)
+    geometry = read_geometry(fields, version[0], size, angles, n_detectors, grid.spacing_mm[0])
     order = _order(fields, grid)
     sigma = _sigma(fields, count)
     units = fields.attribute("units", "sinogram")

@@ -14,7 +14,7 @@ from resample_ct.errors import OptionError
 from resample_ct.io.deidentify import deidentify, secret_of_run
 from resample_ct.io.identity_guard import refuse_identified
 from resample_ct.io.study import Study, read_study, sha256_of
-from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.geometry import Geometry, ParallelBeam
 from resample_ct.physics.noise import parse_noise
 from resample_ct.physics.sinogram_file import is_sinogram_file, read_sinogram
 from resample_ct.run.job import Job
@@ -67,7 +67,7 @@ class Problem:
     study: Study
     grid: Grid
     indices: tuple[int, ...]
-    geometry: ParallelBeam
+    geometry: Geometry
     window: Window
     noise: str
     load: Callable[[Sequence[int]], Batch]

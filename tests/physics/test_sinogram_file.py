@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from resample_ct.errors import SinogramError
+from resample_ct.physics.fan_beam import FanBeam
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.noise import attenuation_per_unit
 from resample_ct.physics.sinogram_file import Sinogram, is_sinogram_file, read_sinogram, write_sinogram
@@ -157,14 +158,80 @@ def test_what_nothing_reads_is_named(users_file):
 
 
 @pytest.mark.parametrize(
-    "name", ["rot_center", "axis_shift", "cor", "COR", "CenterOffset", "rotationAxis", "u_offset_px"]
+    "name",
+    [
+        *("rot_center", "axis_shift", "cor", "COR", "CenterOffset", "rotationAxis", "u_offset_px"),
+        *("source_origin_mm", "DistanceSourceDetector", "SOD", "fan_angle"),
+    ],
 )
 @pytest.mark.parametrize("of", ["/", "sinogram"])
-def test_an_attribute_that_may_place_the_axis_is_never_passed_over(users_file, name, of):
+def test_an_attribute_that_may_place_the_rays_is_never_passed_over(users_file, name, of):
     path = users_file(lambda file: file[of].attrs.__setitem__(name, 3.5))
-    with pytest.raises(SinogramError, match=f"attribute {name}: found 3.5, expected the place of the"):
+    with pytest.raises(SinogramError, match=f"attribute {name}: found 3.5, expected the rays' place"):
         read_sinogram(path)
     assert len(read_sinogram(users_file(attribute(name, 0.0))).notes) == 1
+
+
+@pytest.mark.parametrize("kind", ["parallel", "fan-flat", "fan-curved"])
+@pytest.mark.parametrize("offset", [0.0, 0.25, -1.5])
+def test_every_geometry_comes_back(sinogram, tmp_path, kind, offset):
+    geometry = ParallelBeam(4, tuple(ANGLES), 6, 1 / 3, offset)
+    if kind != "parallel":
+        curved = kind == "fan-curved"
+        geometry = FanBeam(
+            4,
+            tuple(ANGLES),
+            6,
+            1.7,
+            offset,
+            source_origin=1e3 / 7,
+            source_detector=1e3 / 3,
+            curved=curved,
+        )
+    path = tmp_path / "a.h5"
+    write_sinogram(replace(sinogram, geometry=geometry), path)
+    found = read_sinogram(path).geometry
+    assert type(found) is type(geometry) and found.angles == geometry.angles
+    for name in set(vars(geometry)) - {"angles"}:
+        # Millimetres are a product by the pixel, which rounds.
+        assert getattr(found, name) == pytest.approx(getattr(geometry, name), rel=1e-11, abs=1e-12)
+    with h5py.File(path) as file:
+        assert file.attrs["geometry"] == kind and file.attrs["version"] == 2
+        assert file.attrs["center_of_rotation"] == 2.5 - offset
+        assert file["angles"].attrs["units"] == "radians"
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"center_of_rotation": 3.0},
+        {"detector_offset": 0.5},
+        {"center_of_rotation": 3.0, "detector_offset": 0.501},
+    ],
+)
+def test_an_axis_beside_the_detectors_middle_is_taken_from_the_file(users_file, stated):
+    found = read_sinogram(users_file(lambda file: file.attrs.update(stated)))
+    assert found.geometry.detector_offset == pytest.approx(-0.5) and found.notes == ()
+    # Detector pixel 3 is where the axis is.
+    assert found.geometry.detector_places[3] == pytest.approx(0)
+
+
+def version_2(**attributes):
+    def edit(file):
+        file.attrs.update(version=2, geometry="fan-flat", detector_pixel_mm=0.7)
+        file.attrs.update(source_origin_mm=70.0, source_detector_mm=140.0)
+        file["angles"].attrs["units"] = "radians"
+        file.attrs.update({name: value for name, value in attributes.items() if value is not None})
+        for name in (name for name, value in attributes.items() if value is None):
+            del file.attrs[name]
+
+    return edit
+
+
+def test_millimetres_become_pixels(users_file):
+    found = read_sinogram(users_file(version_2(detector_pixel_mm=1.4))).geometry
+    assert isinstance(found, FanBeam) and not found.curved
+    assert (found.detector_spacing, found.source_origin, found.source_detector) == (2, 100, 200)
 
 
 def attribute(name, value):
@@ -200,10 +267,26 @@ NAN = np.where(np.arange(36).reshape(2, 3, 6) == 8, np.nan, DATA)
         ),
         (attribute("format", "other"), "format and version: found other, 1, expected"),
         (
-            attribute("version", 2),
-            "found resample-ct-sinogram, 2, expected resample-ct-sinogram, 1",
+            attribute("version", 3),
+            "found resample-ct-sinogram, 3, expected resample-ct-sinogram, 1 or 2",
         ),
         (attribute("version", [1, 1]), "found resample-ct-sinogram, 1, 1, expected"),
+        (version_2(geometry="cone"), "geometry: found cone, expected one of parallel, fan-flat, fan"),
+        (version_2(geometry=None), "geometry: found None, expected one of"),
+        (version_2(source_origin_mm=None), "attribute source_origin_mm: missing"),
+        (version_2(detector_pixel_mm=None), "attribute detector_pixel_mm: missing"),
+        (version_2(source_detector_mm=-1.0), "source_detector_mm: found -1.0, expected a positive"),
+        (version_2(source_origin_mm=1.0), "found the source 1.42857 pixels from the axis"),
+        (
+            both(version_2(), lambda file: file["angles"].attrs.clear()),
+            "angles' attribute units: missing, expected radians or degrees",
+        ),
+        (
+            both(attribute("center_of_rotation", 3.0), attribute("detector_offset", -0.5)),
+            "center_of_rotation and detector_offset: found the rotation axis at detector pixels 3 and 2,",
+        ),
+        (attribute("center_of_rotation", 60.0), "at detector pixel 60, expected one on the detector"),
+        (attribute("center_of_rotation", "middle"), "found middle, expected a finite number"),
         (lambda file: file.__delitem__("sinogram"), "dataset sinogram: missing"),
         (lambda file: file.__delitem__("angles"), "dataset angles: missing"),
         (lambda file: file.attrs.__delitem__("image_size"), "attribute image_size: missing"),
