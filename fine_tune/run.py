@@ -17,7 +17,7 @@ from fine_tune.source import SliceSource
 from fine_tune.training_data import Split, prepare, weights
 from resample_ct.bundles.card import BundleCard
 from resample_ct.progress import Update, silent
-from resample_ct.run.work_folder import refuse_existing
+from resample_ct.run.work_folder import refuse_out
 from resample_ct.values.units import Window
 
 # Enough to judge by, few enough to do so often.
@@ -139,7 +139,7 @@ def open_run(
         OptionError: the output exists.
         StudyError: see `prepare`.
     """
-    refuse_existing(run.out)
+    refuse_out(run.out)
     run.split.parent.mkdir(parents=True, exist_ok=True)
     with processes.leader_first():
         data = prepare(

@@ -16,9 +16,9 @@ import torch
 
 from resample_ct.comparison.conditions import Comparison, Condition
 from resample_ct.comparison.lesions import insert, place_lesions
-from resample_ct.comparison.memory import forget_peak, peak_mb
 from resample_ct.comparison.write import Finished, write_comparison
 from resample_ct.errors import ResampleCTError
+from resample_ct.peak_memory import forget_peak, peak_mb
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.noise import parse_noise
 from resample_ct.prior.latent import LatentPrior
@@ -30,7 +30,7 @@ from resample_ct.run.networks import Models, read_models
 from resample_ct.run.outputs import BatchFiles
 from resample_ct.run.pipeline import doubts, reconstruct_batch
 from resample_ct.run.simulate import noisy_projection
-from resample_ct.run.work_folder import open_partial, refuse_existing
+from resample_ct.run.work_folder import refuse_out, work_folder
 
 Load = Callable[[Sequence[int]], Batch]
 
@@ -51,26 +51,25 @@ def compare(comparison: Comparison, resume: bool, progress: Update = silent) -> 
             such as too many views for its decomposition, is a gap in the table.
     """
     common = comparison.common
-    refuse_existing(common.out)
+    refuse_out(common.out)
     models = read_models(common)
     methods = build_methods(common.methods, models.options(common))
     posed = list(_pose(comparison, models))
     inputs = {"weights": models.record(), "identity": [problem.identity for _, problem in posed]}
-    partial = open_partial(common.out, comparison.record() | inputs, resume)
-    passes = 2 if comparison.lesions else 1
-    steps = _Steps(progress, sum(len(p.indices) for _, p in posed) * len(methods) * passes)
-    finished = [
-        _run(comparison, condition, problem, methods, models, partial, steps)
-        for condition, problem in posed
-    ]
-    steps.say("writing")
-    results = partial / "results"
-    # Left by a run that was stopped while it wrote.
-    shutil.rmtree(results, ignore_errors=True)
-    write_comparison(comparison, finished, models, results)
-    os.replace(results, common.out)
-    notes = [note for part in finished for note in _notes(part)]
-    shutil.rmtree(partial)
+    with work_folder(common.out, comparison.record() | inputs, resume) as partial:
+        passes = 2 if comparison.lesions else 1
+        steps = _Steps(progress, sum(len(p.indices) for _, p in posed) * len(methods) * passes)
+        finished = [
+            _run(comparison, condition, problem, methods, models, partial, steps)
+            for condition, problem in posed
+        ]
+        steps.say("writing")
+        results = partial / "results"
+        # Left by a run that was stopped while it wrote.
+        shutil.rmtree(results, ignore_errors=True)
+        write_comparison(comparison, finished, models, results)
+        os.replace(results, common.out)
+        notes = [note for part in finished for note in _notes(part)]
     return list(dict.fromkeys(notes))
 
 

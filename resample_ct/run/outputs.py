@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,6 +18,7 @@ from resample_ct.io.dicom_write import write_series
 from resample_ct.io.nifti_write import write_nifti
 from resample_ct.io.parametric_map import write_parametric_map, write_spread_series
 from resample_ct.io.report_object import write_report
+from resample_ct.peak_memory import peak_mb
 from resample_ct.reconstruct.methods import TITLES
 from resample_ct.run.inputs import Problem
 from resample_ct.run.job import Job
@@ -124,7 +124,7 @@ def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models,
         "source": published_source(job, problem),
         "series": series,
         "notes": list(problem.study.notes),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_memory_mb": peak_mb(),
     }
     (folder / "run.json").write_text(json.dumps(run, indent=2) + "\n")
 

@@ -31,7 +31,7 @@ from resample_ct.run.job import Job
 from resample_ct.run.networks import read_models
 from resample_ct.run.outputs import BatchFiles, write_outputs
 from resample_ct.run.simulate import method_generators
-from resample_ct.run.work_folder import open_partial, refuse_existing
+from resample_ct.run.work_folder import refuse_out, work_folder
 
 
 def reconstruct(
@@ -51,34 +51,33 @@ def reconstruct(
     Raises:
         ResampleCTError: anything a user can put right; nothing is left that looks whole.
     """
-    refuse_existing(job.out)
+    refuse_out(job.out)
     models = read_models(job)
     methods = build_methods(job.methods, models.options(job))
     problem = pose(job, models.window)
     problem = problem.with_notes(models.notes_on(problem.geometry.image_size, problem.grid.spacing_mm[0]))
     inputs = {"weights": models.record(), "identity": problem.identity}
-    partial = open_partial(job.out, job.record() | inputs, resume)
-    files = BatchFiles(partial / "batches", len(problem.indices), job.batch)
-    if cluster is not None:
-        finish_batches(cluster, job, problem, models, files, reconstruct_batch, progress)
-    total = len(methods) * len(problem.indices)
-    done = 0
-    for name, method in methods.items():
-        for first, stop in files.ranges:
-            progress(done, total, name)
-            if not files.path(name, first).exists():
-                batch = problem.load(problem.indices[first:stop])
-                found = reconstruct_batch(job, problem, method, name, batch, models.prior)
-                files.save(name, first, *found)
-            done += stop - first
-    problem = problem.with_notes([note for name in methods for note in doubts(files.records(name))])
-    progress(done, total, "writing")
-    results = partial / "results"
-    # Left by a run that was stopped while it wrote.
-    shutil.rmtree(results, ignore_errors=True)
-    write_outputs(job, problem, files, models, results)
-    os.replace(results, job.out)
-    shutil.rmtree(partial)
+    with work_folder(job.out, job.record() | inputs, resume) as partial:
+        files = BatchFiles(partial / "batches", len(problem.indices), job.batch)
+        if cluster is not None:
+            finish_batches(cluster, job, problem, models, files, reconstruct_batch, progress)
+        total = len(methods) * len(problem.indices)
+        done = 0
+        for name, method in methods.items():
+            for first, stop in files.ranges:
+                progress(done, total, name)
+                if not files.path(name, first).exists():
+                    batch = problem.load(problem.indices[first:stop])
+                    found = reconstruct_batch(job, problem, method, name, batch, models.prior)
+                    files.save(name, first, *found)
+                done += stop - first
+        problem = problem.with_notes([note for name in methods for note in doubts(files.records(name))])
+        progress(done, total, "writing")
+        results = partial / "results"
+        # Left by a run that was stopped while it wrote.
+        shutil.rmtree(results, ignore_errors=True)
+        write_outputs(job, problem, files, models, results)
+        os.replace(results, job.out)
     return list(problem.study.notes)
 
 

@@ -38,7 +38,7 @@ from resample_ct.reconstruct.resample_settings import ReSampleSettings
 from resample_ct.reconstruct.start import TVStart
 from resample_ct.run.outputs import versions
 from resample_ct.run.simulate import method_generators, parse_slices, slice_generators
-from resample_ct.run.work_folder import refuse_existing
+from resample_ct.run.work_folder import refuse_out
 from resample_ct.values.network_grid import network_slices
 from resample_ct.values.volume import Volume
 
@@ -97,7 +97,7 @@ def restore(job: RestoreJob, progress: Update = silent) -> list[dict[str, Any]]:
 
     Raises ResampleCTError for anything that a user can put right; nothing is left that looks whole.
     """
-    refuse_existing(job.out)
+    refuse_out(job.out)
     bundle = read_bundle(job.prior, job.device)
     images = _read(job, bundle)
     prior: DiffusionPrior = bundle if images.truth.shape[1] == 1 else ColourPrior(bundle)

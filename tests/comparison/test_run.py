@@ -37,6 +37,16 @@ def comparison(sample_series, tmp_path):
     return Comparison(common, (sample_series,))
 
 
+@pytest.fixture(scope="module")
+def finished(sample_series, tmp_path_factory):
+    """The same comparison with lesions, run once for all that only read its results."""
+    out = tmp_path_factory.mktemp("comparison") / "out"
+    common = Job(sample_series, out, methods=("fbp", "cgls"), slices="11:13", batch=1)
+    comparison = Comparison(common, (sample_series,), lesions=True)
+    run.compare(comparison, resume=False)
+    return comparison
+
+
 def results(comparison):
     return json.loads((comparison.common.out / "results.json").read_text())
 
@@ -69,9 +79,8 @@ def test_every_method_meets_every_slice_under_every_condition(comparison):
     assert all(r["peak_memory_mb"] > 0 and r["seconds"] > 0 for r in found["records"])
 
 
-def test_summary_is_mean_and_deviation_over_the_slices(comparison):
-    run.compare(comparison, resume=False)
-    found = results(comparison)
+def test_summary_is_mean_and_deviation_over_the_slices(finished):
+    found = results(finished)
     row = found["summary"][0]
     psnr = [r["psnr"] for r in found["records"][:2]]
     assert row["method"] == "fbp" and row["condition"] == "study1-noise1-views25"
@@ -80,9 +89,8 @@ def test_summary_is_mean_and_deviation_over_the_slices(comparison):
     assert better["cgls"]["body_rmse_hu"]["mean"] < better["fbp"]["body_rmse_hu"]["mean"]
 
 
-def test_body_error_and_tissue_errors_are_of_the_same_pixels_as_their_names_say(comparison):
-    run.compare(comparison, resume=False)
-    found = results(comparison)
+def test_body_error_and_tissue_errors_are_of_the_same_pixels_as_their_names_say(finished):
+    found = results(finished)
     rows = [t for t in found["tissues"] if t["method"] == "cgls"]
     assert {t["tissue"] for t in rows} == {"air", "lung", "fat", "soft tissue", "bone"}
     assert sum(t["pixels"] for t in rows) < 2 * 256 * 256
@@ -91,9 +99,8 @@ def test_body_error_and_tissue_errors_are_of_the_same_pixels_as_their_names_say(
     assert mean["lung"] > 0 > mean["bone"]
 
 
-def test_report_is_one_file_that_asks_for_nothing(comparison):
-    run.compare(replace(comparison, lesions=True), resume=False)
-    text = (comparison.common.out / "report.html").read_text()
+def test_report_is_one_file_that_asks_for_nothing(finished):
+    text = (finished.common.out / "report.html").read_text()
     assert re.findall(r'(?:src|href)="(?!data:image/png;base64,|#)', text) == []
     assert "url(" not in text and "@import" not in text and "<script" not in text
     # Montage, plots, histograms, lesions.
@@ -117,9 +124,8 @@ def test_weights_and_seed_are_named(comparison, tiny_bundle):
     assert "start=none" in told and settings_from("balanced", told.split(", ")) == QUICK
 
 
-def test_settings_of_resample_are_told_only_where_it_takes_part(comparison):
-    run.compare(comparison, resume=False)
-    assert "preset balanced" not in (comparison.common.out / "report.html").read_text()
+def test_settings_of_resample_are_told_only_where_it_takes_part(finished):
+    assert "preset balanced" not in (finished.common.out / "report.html").read_text()
 
 
 def test_uncertainty_map_is_held_against_the_error(comparison, tiny_bundle):
@@ -193,9 +199,8 @@ def test_network_on_views_that_it_was_not_trained_for_runs_with_a_caution(compar
     assert note.partition(": ")[2] in (common.out / "report.html").read_text()
 
 
-def test_lesions_are_counted(comparison):
-    run.compare(replace(comparison, lesions=True), resume=False)
-    found = results(comparison)["lesions"]
+def test_lesions_are_counted(finished):
+    found = results(finished)["lesions"]
     assert [r["method"] for r in found["summary"]] == ["fbp", "cgls"]
     for row in found["summary"]:
         assert 0 <= row["survived"] <= row["inserted"] == sum(k["inserted"] for k in row["kinds"])
@@ -211,10 +216,8 @@ def test_lesions_are_counted(comparison):
     assert fbp == cgls
 
 
-def test_resumed_run_gives_the_same_figures(comparison, monkeypatch):
+def test_resumed_run_gives_the_same_figures(comparison, finished, monkeypatch):
     comparison = replace(comparison, lesions=True)
-    whole = replace(comparison, common=replace(comparison.common, out=comparison.common.out.parent / "w"))
-    run.compare(whole, resume=False)
     saved = 0
     save = BatchFiles.save
 
@@ -243,7 +246,7 @@ def test_resumed_run_gives_the_same_figures(comparison, monkeypatch):
         with pytest.raises(OptionError, match="other options, weights or slices"):
             run.compare(comparison, resume=True)
     run.compare(comparison, resume=True)
-    assert without_times(results(comparison)) == without_times(results(whole))
+    assert without_times(results(comparison)) == without_times(results(finished))
 
 
 @pytest.fixture

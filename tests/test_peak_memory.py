@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from resample_ct.comparison.memory import forget_peak, peak_mb
+from resample_ct.peak_memory import forget_peak, peak_mb
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak since a moment")
