@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from resample_ct.commands.job_options import together
+from resample_ct.commands.framework import Group, option
+from resample_ct.commands.job_options import device_option, seed_option, together
 
 if TYPE_CHECKING:
     from fine_tune.loop import Task
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 Card = TypeVar("Card", bound="BundleCard")
 
 
-class _PriorByDefault(click.Group):
+class _PriorByDefault(Group):
     """`fine-tune --data ...` is `fine-tune prior --data ...`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in (*self.commands, "--help"):
+        if args and args[0] not in (*self.commands, "-h", "--help"):
             args = ["prior", *args]
         return super().parse_args(ctx, args)
 
@@ -37,65 +38,115 @@ def fine_tune() -> None:
 
 
 _training_options = together(
-    click.option(
+    option(
+        "Data",
         "--data",
         multiple=True,
         required=True,
         type=click.Path(exists=True, path_type=Path),
         help="Folder of DICOM or NIfTI studies, or the AAPM LDCT collection; repeat for several.",
     ),
-    click.option("--out", required=True, type=click.Path(path_type=Path), help="New bundle."),
-    click.option("--name", default="local", show_default=True, help="Of the bundle, as the next four."),
-    click.option("--bundle-version", default="1.0.0", show_default=True),
-    click.option("--authors", default="not stated", show_default=True),
-    click.option("--data-source", default="not stated", show_default=True, help="With its licence."),
-    click.option("--licence", default="not stated", show_default=True, help="Of the weights."),
-    click.option(
+    option("Output", "--out", required=True, type=click.Path(path_type=Path), help="New bundle."),
+    option("Output", "--name", default="local", help="Of the bundle."),
+    option("Output", "--bundle-version", default="1.0.0", help="Of that name."),
+    option("Output", "--authors", default="not stated", help="Who answers for the weights."),
+    option("Output", "--data-source", default="not stated", help="With its licence."),
+    option("Output", "--licence", default="not stated", help="Of the weights."),
+    option(
+        "Data",
         "--split",
         type=click.Path(dir_okay=False, path_type=Path),
         help="Which patients train: read if it exists, else written.  [default: beside --out]",
     ),
-    click.option("--hold-out", help="PatientIDs to validate on, as A,B.  [default: drawn with --seed]"),
-    click.option("--train-slices", default=2000, show_default=True, type=click.IntRange(1)),
-    click.option("--validation-slices", default=300, show_default=True, type=click.IntRange(1)),
-    click.option("--strict", is_flag=True, help="Refuse data of which a series cannot be used."),
-    click.option(
+    option("Data", "--hold-out", help="PatientIDs to validate on, as A,B.  [default: drawn with --seed]"),
+    option(
+        "Data",
+        "--train-slices",
+        default=2000,
+        type=click.IntRange(1),
+        help="Most slices to train on.",
+    ),
+    option(
+        "Data",
+        "--validation-slices",
+        default=300,
+        type=click.IntRange(1),
+        help="Most slices to judge by.",
+    ),
+    option("Data", "--strict", is_flag=True, help="Refuse data of which a series cannot be used."),
+    option(
+        "Data",
         "--anatomy",
         default=0.0,
-        show_default=True,
         type=click.FloatRange(0, 1),
         help="Share of schematic slices, drawn from random numbers, among the draws.",
     ),
-    click.option("--steps", default=1000, show_default=True, type=click.IntRange(1)),
-    click.option(
-        "--learning-rate", type=click.FloatRange(0, min_open=True), default=1e-5, show_default=True
+    option("Training", "--steps", default=1000, type=click.IntRange(1), help="Of the optimiser."),
+    option(
+        "Training",
+        "--learning-rate",
+        type=click.FloatRange(0, min_open=True),
+        default=1e-5,
+        help="Of AdamW, at its highest.",
     ),
-    click.option(
-        "--decay", type=click.Choice(["cosine", "constant"]), default="constant", show_default=True
+    option(
+        "Training",
+        "--decay",
+        type=click.Choice(["cosine", "constant"]),
+        default="constant",
+        help="How the learning rate falls after its first steps.",
     ),
-    click.option("--batch", default=8, show_default=True, type=click.IntRange(1)),
-    click.option("--accumulate", default=1, show_default=True, type=click.IntRange(1)),
-    click.option(
-        "--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True
+    option(
+        "Training",
+        "--batch",
+        default=8,
+        type=click.IntRange(1),
+        help="Slices a step, over all processes.",
     ),
-    click.option("--ema", default=0.995, show_default=True, type=click.FloatRange(0, 1)),
-    click.option(
+    option(
+        "Computing",
+        "--accumulate",
+        default=1,
+        type=click.IntRange(1),
+        help="Parts that a batch is computed in, one after another, to take less memory.",
+    ),
+    option(
+        "Computing",
+        "--precision",
+        type=click.Choice(["float32", "bfloat16"]),
+        default="float32",
+        help="Of the forward pass.",
+    ),
+    option(
+        "Training",
+        "--ema",
+        default=0.995,
+        type=click.FloatRange(0, 1),
+        help="Of the weights' moving average, which is what is written.",
+    ),
+    option(
+        "Training",
         "--validate-every",
         default=100,
-        show_default=True,
         type=click.IntRange(0),
         help="Steps; 0 judges the network only once it is trained.",
     ),
-    click.option(
+    option(
+        "Training",
         "--patience",
         default=0,
-        show_default=True,
         type=click.IntRange(0),
         help="Validations without a better one that end the training; 0 never does.",
     ),
-    click.option("--checkpoint-every", default=50, show_default=True, type=click.IntRange(1)),
-    click.option("--seed", default=0, show_default=True, type=click.IntRange(0)),
-    click.option("--device", default="cpu", show_default=True),
+    option(
+        "Training",
+        "--checkpoint-every",
+        default=50,
+        type=click.IntRange(1),
+        help="Steps, which is what an interruption can lose.",
+    ),
+    seed_option,
+    device_option,
 )
 
 
@@ -155,29 +206,30 @@ def _train_network(
 
 @fine_tune.command()
 @_training_options
-@click.option(
+@option(
+    "Network",
     "--init",
     default="shipped",
-    show_default=True,
     help="Weights to start from: shipped, scratch, a bundle, or a checkpoint that `convert` reads.",
 )
-@click.option(
+@option(
+    "Network",
     "--train",
     "part",
     type=click.Choice(["unet", "autoencoder", "decoder", "both"]),
     default="unet",
-    show_default=True,
     help="Which network; the decoder alone leaves the latents as the UNet knows them.",
 )
-@click.option(
+@option(
+    "Network",
     "--low-rank",
     default=0,
-    show_default=True,
     type=click.IntRange(0),
     help="Rank of LoRA's updates; 0 trains every weight.",
 )
-@click.option("--recompute", is_flag=True, help="Less memory: compute activations twice.")
-@click.option(
+@option("Network", "--recompute", is_flag=True, help="Less memory: compute activations twice.")
+@option(
+    "Network",
     "--predict",
     type=click.Choice(["noise", "velocity", "clean"]),
     help="What the UNet learns to give; not that of --init is nearly a new start.  [default: as --init]",
@@ -201,14 +253,12 @@ def prior(init: str, part: Any, low_rank: int, recompute: bool, predict: Any, **
 
 @fine_tune.command("fbp-unet")
 @_training_options
-@click.option(
-    "--init", default="scratch", show_default=True, help="scratch, shipped, or an FBP-UNet bundle."
-)
-@click.option("--angles", default=25, show_default=True, type=click.IntRange(2))
-@click.option(
+@option("Network", "--init", default="scratch", help="scratch, shipped, or an FBP-UNet bundle.")
+@option("Network", "--angles", default=25, type=click.IntRange(2), help="Views that it is for.")
+@option(
+    "Network",
     "--sigma",
     default=0.01,
-    show_default=True,
     type=click.FloatRange(0),
     help="Gaussian noise, as of `simulate --noise gaussian:SIGMA`.",
 )
@@ -235,13 +285,15 @@ def fbp_unet(init: str, angles: int, sigma: float, **options: Any) -> None:
 
 @fine_tune.command()
 @_training_options
-@click.option(
+@option(
+    "Network",
     "--init",
     default="scratch",
-    show_default=True,
     help="scratch, shipped, a refiner's bundle, or an FBP-UNet's, whose network it then starts from.",
 )
-@click.option("--fbp-unet", type=click.Path(path_type=Path), help="The first network; default: shipped.")
+@option(
+    "Network", "--fbp-unet", type=click.Path(path_type=Path), help="The first network; default: shipped."
+)
 def refiner(init: str, fbp_unet: Path | None, **options: Any) -> None:
     """Train the second network of `cascade`, behind an FBP-UNet and for its views and noise."""
     from fine_tune.refiner import RefinerTask
@@ -269,10 +321,10 @@ def refiner(init: str, fbp_unet: Path | None, **options: Any) -> None:
 
 @fine_tune.command()
 @_training_options
-@click.option(
+@option(
+    "Network",
     "--init",
     default="scratch",
-    show_default=True,
     help="scratch, shipped, a pixel prior's bundle, or a latent prior's, whose inner layers it then has.",
 )
 def pixel(init: str, **options: Any) -> None:
@@ -295,20 +347,18 @@ def pixel(init: str, **options: Any) -> None:
 
 @fine_tune.command()
 @_training_options
-@click.option(
-    "--init", default="scratch", show_default=True, help="scratch, shipped, or a denoiser's bundle."
-)
-@click.option(
+@option("Network", "--init", default="scratch", help="scratch, shipped, or a denoiser's bundle.")
+@option(
+    "Network",
     "--network",
     type=click.Choice(["dncnn", "unet"]),
     default="dncnn",
-    show_default=True,
     help="Of ADMM-PnP, or of PnP-UNet.",
 )
-@click.option(
+@option(
+    "Network",
     "--sigma",
     default=0.05,
-    show_default=True,
     type=click.FloatRange(0, min_open=True),
     help="Noise to remove, of relative attenuation.",
 )

@@ -64,18 +64,18 @@ def train_network(
             start = read_card(folder, type(card), *relatives, option="init")
             network = read_networks(folder, start)[part].requires_grad_(True)
             card, network = begin(card, start, network)
-        opened = open_run(run, card.window, group, say, progress)
-        task = task_for(card, opened)
-        path, origin = run.work / f"{task.name}.pt", opened.origin(card, start)
-        network.load_state_dict(train(task, network, run.loop, origin, path, opened.observer, group))
-        if not group.leads:
-            return
-        with torch.no_grad():
-            merit = task.validate(network.eval())
-        record = opened.record(run) | {"init": init, "merit_held_out": merit}
-        if start is not None:
-            record["from"] = came_from(start)
-        update = {"training": record, "spacing_mm": opened.spacing_mm}
-        write_bundle(run.out, card.model_copy(update=update), {part: half_precision(network)})
-        said = merit_format.format(merit)
-        say(f"{run.out}: written, {said} on the held-out slices; {run.work} can be deleted")
+        with open_run(run, card.window, group, say, progress) as opened:
+            task = task_for(card, opened)
+            path, origin = run.work / f"{task.name}.pt", opened.origin(card, start)
+            network.load_state_dict(train(task, network, run.loop, origin, path, opened.observer, group))
+            if not group.leads:
+                return
+            with torch.no_grad():
+                merit = task.validate(network.eval())
+            record = opened.record(run) | {"init": init, "merit_held_out": merit}
+            if start is not None:
+                record["from"] = came_from(start)
+            update = {"training": record, "spacing_mm": opened.spacing_mm}
+            write_bundle(run.out, card.model_copy(update=update), {part: half_precision(network)})
+            said = merit_format.format(merit)
+            say(f"{run.out}: written, {said} on the held-out slices; {run.work} can be deleted")

@@ -80,26 +80,29 @@ def train_prior(training: PriorTraining, say: Callable[[str], None], progress: U
             card, prior = starting_prior(training.init, run.work, str(group.device))
         if training.prediction is not None:
             prior = replace(prior, prediction=training.prediction)
-        opened = open_run(run, prior.window, group, say, progress)
-        merits = {}
-        if training.part != "unet":
-            channels = card.autoencoder.image_channels, card.unet.latent_channels
-            encoding = AutoencoderTask(opened.source, opened.held_out, *channels)
-            merits["autoencoder"] = _fit(training, encoding, prior.autoencoder, card, opened, group)
-        if training.part in ("autoencoder", "both"):
-            prior = replace(prior, scale=latent_scale(prior, opened.source, run.loop.seed))
-        if training.part in ("unet", "both"):
-            denoising = UNetTask(opened.source, opened.held_out, prior)
-            merits["unet"] = _fit(training, denoising, prior.unet, card, opened, group)
-        if group.leads:
-            for name, merit in merits.items():
-                say(f"{name}: {merit:.4g} on the held-out slices")
-            write_bundle(
-                run.out,
-                _card_of(training, card, prior, opened, merits),
-                {"autoencoder": half_precision(prior.autoencoder), "unet": half_precision(prior.unet)},
-            )
-            say(f"{run.out}: written; checkpoints in {run.work} can be deleted")
+        with open_run(run, prior.window, group, say, progress) as opened:
+            merits = {}
+            if training.part != "unet":
+                channels = card.autoencoder.image_channels, card.unet.latent_channels
+                encoding = AutoencoderTask(opened.source, opened.held_out, *channels)
+                merits["autoencoder"] = _fit(training, encoding, prior.autoencoder, card, opened, group)
+            if training.part in ("autoencoder", "both"):
+                prior = replace(prior, scale=latent_scale(prior, opened.source, run.loop.seed))
+            if training.part in ("unet", "both"):
+                denoising = UNetTask(opened.source, opened.held_out, prior)
+                merits["unet"] = _fit(training, denoising, prior.unet, card, opened, group)
+            if group.leads:
+                for name, merit in merits.items():
+                    say(f"{name}: {merit:.4g} on the held-out slices")
+                write_bundle(
+                    run.out,
+                    _card_of(training, card, prior, opened, merits),
+                    {
+                        "autoencoder": half_precision(prior.autoencoder),
+                        "unet": half_precision(prior.unet),
+                    },
+                )
+                say(f"{run.out}: written; checkpoints in {run.work} can be deleted")
 
 
 def _card_of(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from fine_tune.source import SliceSource
 from fine_tune.training_data import Split, prepare, weights
 from resample_ct.bundles.card import BundleCard
 from resample_ct.progress import Update, silent
-from resample_ct.run.work_folder import refuse_out
+from resample_ct.run.work_folder import held, refuse_out
 from resample_ct.values.units import Window
 
 # Enough to judge by, few enough to do so often.
@@ -130,13 +131,16 @@ class Opened:
         }
 
 
+@contextmanager
 def open_run(
     run: Run, window: Window, processes: Processes, say: Callable[[str], None], progress: Update
-) -> Opened:
-    """Read a run's slices; nothing is trained on data that does not pass `prepare`'s checks.
+) -> Iterator[Opened]:
+    """Read a run's slices, and hold its work folder against every other run while the block lasts.
+
+    Nothing is trained on data that does not pass `prepare`'s checks.
 
     Raises:
-        OptionError: the output exists.
+        OptionError: the output exists, or another run is at work.
         StudyError: see `prepare`.
     """
     refuse_out(run.out)
@@ -167,7 +171,7 @@ def open_run(
         )
     judged = torch.linspace(0, len(data.validation) - 1, min(_JUDGED, len(data.validation))).long()
     spacings = [float(data.train[index]["spacing_mm"]) for index in range(len(data.train))]
-    return Opened(
+    opened = Opened(
         source=SliceSource(data.train, weights(data.train), run.anatomy, window),
         held_out=torch.stack([data.validation[int(index)]["image"] for index in judged]),
         spacing_mm=(min(spacings), max(spacings)),
@@ -176,3 +180,5 @@ def open_run(
             progress if processes.leads else silent, run.work / "tensorboard" if processes.leads else None
         ),
     )
+    with held(run.work) if processes.leads else nullcontext():
+        yield opened

@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from resample_ct import cli
 from resample_ct.io.dicom_file import COMPRESSIONS
@@ -36,6 +38,42 @@ def test_help_lists_the_commands_without_loading_torch():
         assert command in result.stdout
 
 
+def commands(command, path=()):
+    """Every command, with the words that call it."""
+    if not isinstance(command, click.Group):
+        return [(path, command)]
+    context = click.Context(command)
+    names = command.list_commands(context)
+    return [c for name in names for c in commands(command.get_command(context, name), (*path, name))]
+
+
+@pytest.mark.parametrize("path, command", commands(cli.main), ids=lambda value: str(value))
+def test_every_option_is_explained(path, command):
+    result = CliRunner().invoke(cli.main, [*path, "-h"])
+    assert result.exit_code == 0 and "Usage:" in result.stdout
+    unexplained = [o.opts for o in command.params if isinstance(o, click.Option) and not o.help]
+    assert unexplained == []
+
+
+def test_error_comes_without_the_readers_own_warnings(sample_series, tmp_path):
+    (tmp_path / "in").mkdir()
+    # Read as implicit VR, in which pydicom finds explicit VR.
+    whole = next(sample_series.iterdir()).read_bytes()
+    (tmp_path / "in" / "a.dcm").write_bytes(bytes(128) + b"DICM" + whole[400:])
+    result = call("info", tmp_path / "in")
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+
+
+def test_log_holds_the_command_and_the_traceback_that_the_screen_does_not(sample_series, tmp_path):
+    out = tmp_path / "out"
+    command = ["reconstruct", str(sample_series), "--out", str(out), "--series", "1.2.3", "-v"]
+    result = CliRunner().invoke(cli.main, command)
+    assert result.exit_code == 1 and "Traceback" not in result.output
+    log = (tmp_path / "out.log").read_text(encoding="utf-8")
+    assert "Traceback" in log and "StudyError: --series 1.2.3" in log and "resample-ct 0." in log
+
+
 @pytest.mark.parametrize("method", ["fbp", "tv"])
 def test_full_disk_is_one_line_and_leaves_nothing_that_looks_whole(method, sample_series, tmp_path):
     """The limit on a file's size stands for the disk: the system refuses the same write."""
@@ -55,8 +93,14 @@ def test_options_name_what_the_code_knows():
         if hasattr(option.type, "choices")
     }
     assert set(choices["methods"]) == set(METHODS)
-    compared = next(option for option in cli.compare.params if option.name == "preset")
-    assert set(choices["preset"]) == set(compared.type.choices) == set(PRESETS)
+    presets = {
+        command: set(next(option for option in command.params if option.name == "preset").type.choices)
+        for command in (cli.reconstruct, cli.compare, cli.restore)
+    }
+    assert presets[cli.reconstruct] == presets[cli.compare]
+    # Those for CT, and those for images.
+    assert presets[cli.reconstruct] | presets[cli.restore] == set(PRESETS)
+    assert not presets[cli.reconstruct] & presets[cli.restore]
     assert set(choices["compress"]) == set(COMPRESSIONS)
     tasks = next(option for option in cli.restore.params if option.name == "task")
     assert set(tasks.type.choices) == set(TASKS)
@@ -68,7 +112,7 @@ def test_simulate_info_reconstruct(sample_series, tmp_path):
     sinogram, out = tmp_path / "s.h5", tmp_path / "out"
     result = call("simulate", sample_series, "--slices", "10:12", "--angles", 30, "--out", sinogram)
     assert result.returncode == 0, result.stderr
-    assert "slices: 2" in call("info", sinogram).stdout
+    assert "slices: 2" in CliRunner().invoke(cli.main, ["info", str(sinogram)]).stdout
     result = call("reconstruct", sinogram, "--method", "fbp", "--method", "sirt", "--out", out)
     assert result.returncode == 0, result.stderr
     assert "sirt" in result.stdout and "Research only" in result.stdout
@@ -77,7 +121,7 @@ def test_simulate_info_reconstruct(sample_series, tmp_path):
 
 
 def test_info_says_what_a_study_is_without_naming_the_patient(sample_series):
-    result = call("info", sample_series)
+    result = CliRunner().invoke(cli.main, ["info", str(sample_series)])
     assert "slices: 30" in result.stdout and "512 x 512" in result.stdout
     assert "Lung_Dx-A0002" not in result.stdout
 
@@ -95,13 +139,17 @@ def test_info_says_what_a_study_is_without_naming_the_patient(sample_series):
         (("reconstruct", "{series}", "--out", "{tmp}/o", "--slices", "5:2"), "--slices 5:2"),
         (("restore", "{series}", "--out", "{tmp}", "--task", "inpainting"), "exists"),
         (("fine-tune", "--data", "{tmp}", "--hold-out", "A", "--out", "{tmp}/o"), "--data"),
+        (("convert", "README.md", "--out", "{tmp}/o"), "README.md: is no PyTorch checkpoint"),
+        (("simulate", "{series}", "--out", "{tmp}"), "exists"),
+        (("compare", "{series}", "--out", "{tmp}"), "exists"),
     ],
     ids=lambda value: value[-1] if isinstance(value, tuple) else value,
 )
 def test_mistakes_end_in_one_line_and_leave_nothing(sample_series, tmp_path, arguments, told):
-    result = call(*(a.format(series=sample_series, tmp=tmp_path) for a in arguments))
-    assert result.returncode != 0
-    assert "Traceback" not in result.stderr
+    given = [a.format(series=sample_series, tmp=tmp_path) for a in arguments]
+    result = CliRunner().invoke(cli.main, given)
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert result.stdout == ""
     line = [line for line in result.stderr.splitlines() if line.startswith("Error:")]
     assert len(line) == 1 and told in line[0]
     assert list(tmp_path.iterdir()) == []

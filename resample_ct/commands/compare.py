@@ -7,30 +7,45 @@ from typing import Any
 
 import click
 
-from resample_ct.commands.job_options import bundle_options, computing_options, job_of, resample_options
+from resample_ct.commands.framework import Command, option
+from resample_ct.commands.job_options import (
+    INPUT,
+    METHODS,
+    SIMULATION,
+    angles_option,
+    bundle_options,
+    computing_options,
+    deidentify_option,
+    job_of,
+    noise_option,
+    out_folder_option,
+    resample_options,
+    resume_option,
+    slices_option,
+)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("studies", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="New output folder.")
-@click.option(
+@slices_option
+@option(INPUT, "--series", multiple=True, help="SeriesInstanceUID of each STUDY, in their order.")
+@option(
+    METHODS,
     "--method",
     "methods",
     multiple=True,
     default=("fbp", "tv", "fbp-unet", "resample"),
-    show_default=True,
     help="Of docs/methods.md; repeat for several.",
 )
-@click.option("--series", multiple=True, help="SeriesInstanceUID of each STUDY, in their order.")
-@click.option("--noise", "noises", multiple=True, default=("gaussian:0.01",), show_default=True)
-@click.option("--angles", multiple=True, default=(25,), show_default=True, type=click.IntRange(2))
-@click.option("--lesions", is_flag=True, help="Count lesions kept and invented; twice the time.")
 @resample_options
-@click.option("--slices", help="Of every study: 10:20, 3,7,9 or one number, counted from 0.")
+@angles_option(multiple=True, default=(25,))
+@noise_option("noises", multiple=True, default=("gaussian:0.01",))
+@option(SIMULATION, "--lesions", is_flag=True, help="Count lesions kept and invented; twice the time.")
 @bundle_options
 @computing_options
-@click.option("--deidentify", is_flag=True, help="Take what names the patient out of every output.")
-@click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
+@out_folder_option
+@deidentify_option
+@resume_option
 def compare(
     studies: tuple[Path, ...],
     out: Path,
@@ -42,6 +57,9 @@ def compare(
     **options: Any,
 ) -> None:
     """Compare methods on STUDIES, at every noise and number of views, and write a report."""
+    from resample_ct.run.work_folder import refuse_out
+
+    refuse_out(out)
     from resample_ct.device import check_device
     from resample_ct.extras import needs_extra
     from resample_ct.progress import progress_bar

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import click
 
+from resample_ct.commands.framework import Command, option
 
-@click.command()
+
+@click.command(cls=Command)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="New bundle.")
-@click.option("--raw", is_flag=True, help="The UNet as last trained, not its running average.")
-@click.option(
+@option("Output", "--out", required=True, type=click.Path(path_type=Path), help="New bundle.")
+@option("Input", "--raw", is_flag=True, help="The UNet as last trained, not its running average.")
+@option(
+    "Input",
     "--head-channels",
     type=click.IntRange(1),
     help="num_head_channels of the UNet, which no checkpoint tells.  [default: the released models']",

@@ -8,46 +8,108 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from resample_ct.commands.framework import option
+
 if TYPE_CHECKING:
     from resample_ct.run.job import Job
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
+INPUT, METHODS, SIMULATION = "Input", "Methods", "Simulated measurement"
+NETWORKS, COMPUTING, OUTPUT = "Networks", "Computing", "Output"
+PATH = click.Path(path_type=Path)
+COUNTED = "counted from 0 along the slices' normal"
 
 
-def together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+def together(*options: Decorator) -> Callable[[Decorated], Decorated]:
     """Several options as one decorator, in the order that `--help` lists them in."""
 
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
+    def decorate(command: Decorated) -> Decorated:
+        for one in reversed(options):
+            command = one(command)
         return command
 
     return decorate
 
 
-_PRESETS = ("paper", "natural", "general", "balanced", "fast")
+def angles_option(**more: Any) -> Decorator:
+    """`--angles`."""
+    text = "Views of the simulated scan, evenly spaced over 180 degrees."
+    return option(SIMULATION, "--angles", type=click.IntRange(2), help=text, **more)
+
+
+def noise_option(*names: str, **more: Any) -> Decorator:
+    """`--noise`."""
+    text = (
+        "Noise of the simulated scan: gaussian:0.01 (standard deviation of a ray, in pixels times "
+        "relative attenuation), gaussian:1% (of the largest ray), poisson:1e5 (photons a ray) or none."
+    )
+    return option(SIMULATION, "--noise", *names, metavar="NOISE", help=text, **more)
+
+
+slices_option = option(INPUT, "--slices", help=f"10:20, 3,7,9 or one number, {COUNTED}.  [default: all]")
+series_option = option(INPUT, "--series", help="SeriesInstanceUID, where the study holds several.")
+out_folder_option = option(OUTPUT, "--out", required=True, type=PATH, help="New output folder.")
+deidentify_option = option(
+    OUTPUT, "--deidentify", is_flag=True, help="Take what names the patient out of every output."
+)
+resume_option = option(
+    OUTPUT, "--resume", is_flag=True, help="Continue an interrupted run of the same command."
+)
+set_option = option(
+    METHODS, "--set", "overrides", multiple=True, help="A setting of ReSample, as gamma=40; repeats."
+)
+# What the paper gives for images is of `restore`; on CT slices it is the slowest and the least exact.
+_PRESETS = ("paper", "balanced", "fast")
 resample_options = together(
-    click.option("--preset", default="balanced", show_default=True, type=click.Choice(_PRESETS)),
-    click.option("--set", "overrides", multiple=True, help="A ReSample setting, as gamma=40; repeats."),
+    option(
+        METHODS,
+        "--preset",
+        default="balanced",
+        type=click.Choice(_PRESETS),
+        help="Settings of ReSample: paper is the published procedure (hours), balanced the most exact, "
+        "fast nearly as exact in less time.",
+    ),
+    set_option,
 )
-_SHIPPED = "A bundle; default: the shipped one."
+_SHIPPED = "[default: the shipped one]"
+prior_option = option(
+    NETWORKS, "--prior", type=PATH, help=f"Bundle of the latent diffusion prior.  {_SHIPPED}"
+)
 bundle_options = together(
-    click.option("--prior", type=click.Path(path_type=Path), help=_SHIPPED),
-    click.option("--fbp-unet", type=click.Path(path_type=Path), help=_SHIPPED),
-    click.option("--refiner", type=click.Path(path_type=Path), help=_SHIPPED),
-    click.option(
-        "--pixel-prior", type=click.Path(path_type=Path), help="Bundle of dps, mcg, ddrm, dmps, dds."
+    prior_option,
+    option(NETWORKS, "--fbp-unet", type=PATH, help=f"Bundle of FBP-UNet.  {_SHIPPED}"),
+    option(NETWORKS, "--refiner", type=PATH, help=f"Bundle of the cascade's second network.  {_SHIPPED}"),
+    option(
+        NETWORKS,
+        "--pixel-prior",
+        type=PATH,
+        help=f"Bundle of the prior of dps, mcg, ddrm, dmps, dds.  {_SHIPPED}",
     ),
-    click.option("--dncnn", type=click.Path(path_type=Path), help="Denoiser's bundle of admm-pnp."),
-    click.option(
-        "--unet-denoiser", type=click.Path(path_type=Path), help="Denoiser's bundle of pnp-unet."
-    ),
+    option(NETWORKS, "--dncnn", type=PATH, help=f"Bundle of admm-pnp's denoiser.  {_SHIPPED}"),
+    option(NETWORKS, "--unet-denoiser", type=PATH, help=f"Bundle of pnp-unet's denoiser.  {_SHIPPED}"),
 )
-computing_options = together(
-    click.option("--seed", default=0, show_default=True, type=click.IntRange(0)),
-    click.option("--batch", default=4, show_default=True, type=click.IntRange(1)),
-    click.option("--device", default="cpu", show_default=True),
+seed_option = option(
+    COMPUTING,
+    "--seed",
+    default=0,
+    type=click.IntRange(0),
+    help="Of all random numbers: the same seed gives the same result.",
 )
+device_option = option(
+    COMPUTING,
+    "--device",
+    default="cpu",
+    help="Of PyTorch: cpu; cuda is an NVIDIA GPU, cuda:1 the second.",
+)
+batch_option = option(
+    COMPUTING,
+    "--batch",
+    default=4,
+    type=click.IntRange(1),
+    help="Slices at once: more take more memory, and less time on a GPU.",
+)
+computing_options = together(seed_option, batch_option, device_option)
 
 
 def job_of(*, methods: tuple[str, ...], preset: str, overrides: tuple[str, ...], **fields: Any) -> Job:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from resample_ct.commands.framework import Command, option
 from resample_ct.errors import OptionError
 
 if TYPE_CHECKING:
@@ -26,13 +27,25 @@ _TAKEN_OVER = (
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="New HDF5 file.")
-@click.option("--angles", default=25, show_default=True, type=click.IntRange(2))
-@click.option("--step-mm", default=3.0, show_default=True, type=click.FloatRange(0.01))
-@click.option("--range-mm", help="LOW:HIGH of patient z; default: all that was measured.")
-@click.option("--field-mm", type=click.FloatRange(1), help="Side of the image; default: the fan's.")
+@option(
+    "Sinograms",
+    "--angles",
+    default=25,
+    type=click.IntRange(2),
+    help="Views of each slice, evenly spaced over 180 degrees.",
+)
+@option("Sinograms", "--step-mm", default=3.0, type=click.FloatRange(0.01), help="From slice to slice.")
+@option(
+    "Sinograms",
+    "--range-mm",
+    help="LOW:HIGH, z of the slices in the patient.  [default: all measured]",
+)
+@option(
+    "Sinograms", "--field-mm", type=click.FloatRange(1), help="Side of the image.  [default: the fan's]"
+)
+@option("Output", "--out", required=True, type=click.Path(path_type=Path), help="New HDF5 file.")
 def rebin(
     folder: Path,
     out: Path,
@@ -42,6 +55,9 @@ def rebin(
     field_mm: float | None,
 ) -> None:
     """Turn a helical scan (DICOM-CT-PD) in FOLDER into parallel sinograms of `--angles` views a slice."""
+    from resample_ct.run.work_folder import refuse_out
+
+    refuse_out(out)
     import numpy as np
 
     from resample_ct.io.ct_pd import read_ct_pd
@@ -52,8 +68,6 @@ def rebin(
     from resample_ct.values.network_grid import IMAGE_SIZE
     from resample_ct.values.units import Window
 
-    if out.exists():
-        raise OptionError(f"--out {out}: exists, expected a new file; name another one")
     scan, header = read_ct_pd(folder)
     geometry = ParallelBeam.uniform(IMAGE_SIZE, angles)
     radius = Rebinner(scan, geometry, 1.0).radius_mm

@@ -8,7 +8,24 @@ from typing import Any
 
 import click
 
-from resample_ct.commands.job_options import bundle_options, computing_options, job_of, resample_options
+from resample_ct.commands.framework import Command, option
+from resample_ct.commands.job_options import (
+    COMPUTING,
+    INPUT,
+    METHODS,
+    OUTPUT,
+    angles_option,
+    bundle_options,
+    computing_options,
+    deidentify_option,
+    job_of,
+    noise_option,
+    out_folder_option,
+    resample_options,
+    resume_option,
+    series_option,
+    slices_option,
+)
 
 _METHOD_NAMES = (
     "resample",
@@ -44,40 +61,52 @@ class _Source(click.Path):
         return super().convert(value, param, ctx)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("source", type=_Source(exists=True, path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="New output folder.")
-@click.option(
+@slices_option
+@series_option
+@option(
+    INPUT,
+    "--sigma",
+    type=float,
+    help="Standard deviation of a measured sinogram's noise, where its file does not state it.",
+)
+@option(
+    METHODS,
     "--method",
     "methods",
     multiple=True,
     default=("fbp", "tv", "resample"),
-    show_default=True,
     type=click.Choice(_METHOD_NAMES),
     help="Repeat for several.",
 )
 @resample_options
-@click.option("--angles", default=25, show_default=True, type=click.IntRange(2))
-@click.option("--noise", default="gaussian:0.01", show_default=True)
-@click.option("--sigma", type=float, help="Noise of a measured sinogram that does not state it.")
-@click.option("--slices", help="10:20, 3,7,9 or one number, counted from 0 along the normal.")
-@click.option("--series", help="SeriesInstanceUID, where the study holds several.")
+@option(
+    METHODS,
+    "--filter",
+    "fbp_filter",
+    default="ramp",
+    type=click.Choice(_FILTERS),
+    help="Of FBP: ramp is the sharpest, hann the smoothest.",
+)
+@angles_option(default=25)
+@noise_option(default="gaussian:0.01")
 @bundle_options
-@click.option("--filter", "fbp_filter", default="ramp", type=click.Choice(_FILTERS))
 @computing_options
-@click.option(
+@option(
+    COMPUTING,
     "--precision",
     default="float32",
-    show_default=True,
     type=click.Choice(("float32", "bfloat16")),
     help="Of the networks; bfloat16 pays where the processor or GPU has it.",
 )
-@click.option("--compress", type=click.Choice(_COMPRESSIONS), help="The DICOM series, without loss.")
-@click.option("--spread-series", is_flag=True, help="The uncertainty map as a CT series, too.")
-@click.option("--deidentify", is_flag=True, help="Take what names the patient out of every output.")
-@click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
-@click.option("--cluster", metavar="URL", help="Dask scheduler, tcp://host:8786, to compute batches.")
-@click.option("--store", metavar="URL", help="Send the result to dicomweb+https://host/root by STOW.")
+@option(COMPUTING, "--cluster", metavar="URL", help="Dask scheduler that computes, tcp://host:8786.")
+@out_folder_option
+@option(OUTPUT, "--compress", type=click.Choice(_COMPRESSIONS), help="The DICOM series, without loss.")
+@option(OUTPUT, "--spread-series", is_flag=True, help="The uncertainty map as a CT series, too.")
+@deidentify_option
+@resume_option
+@option(OUTPUT, "--store", metavar="URL", help="Send the result to dicomweb+https://host/root by STOW.")
 def reconstruct(
     source: Path | str,
     out: Path,
@@ -92,6 +121,9 @@ def reconstruct(
 
     A study may be on a server: dicomweb+https://host/root/studies/UID, with /series/UID behind it.
     """
+    from resample_ct.run.work_folder import refuse_out
+
+    refuse_out(out)
     import json
     from contextlib import ExitStack
 

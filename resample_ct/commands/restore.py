@@ -6,21 +6,46 @@ from pathlib import Path
 
 import click
 
+from resample_ct.commands.framework import Command, option
+from resample_ct.commands.job_options import (
+    METHODS,
+    SIMULATION,
+    device_option,
+    out_folder_option,
+    prior_option,
+    seed_option,
+    series_option,
+    set_option,
+    slices_option,
+)
+
 _TASKS = ("super-resolution", "inpainting", "gaussian-deblur", "nonlinear-deblur")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
-@click.option("--task", required=True, type=click.Choice(_TASKS))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="New output folder.")
-@click.option("--prior", type=click.Path(path_type=Path), help="A bundle; default: the shipped one.")
-@click.option("--preset", default="general", show_default=True, type=click.Choice(("general", "natural")))
-@click.option("--set", "overrides", multiple=True, help="A ReSample setting, as gamma=40; repeats.")
-@click.option("--sigma", default=0.01, show_default=True, type=click.FloatRange(0), help="Noise to add.")
-@click.option("--slices", help="Of a study: 10:20, 3,7,9 or one number, counted from 0.")
-@click.option("--series", help="SeriesInstanceUID, where the study holds several.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option("--device", default="cpu", show_default=True)
+@slices_option
+@series_option
+@option(METHODS, "--task", required=True, type=click.Choice(_TASKS), help="What the images suffer from.")
+@option(
+    METHODS,
+    "--preset",
+    default="general",
+    type=click.Choice(("general", "natural")),
+    help="Settings of ReSample: the paper's for any image, or for photographs.",
+)
+@set_option
+@option(
+    SIMULATION,
+    "--sigma",
+    default=0.01,
+    type=click.FloatRange(0),
+    help="Standard deviation of the noise to add, images being in 0 to 1.",
+)
+@prior_option
+@seed_option
+@device_option
+@out_folder_option
 def restore(
     source: Path,
     task: str,
@@ -35,6 +60,9 @@ def restore(
     device: str,
 ) -> None:
     """Degrade SOURCE, a PNG image or a study's slices, and restore it by ReSample."""
+    from resample_ct.run.work_folder import refuse_out
+
+    refuse_out(out)
     from resample_ct.device import check_device
     from resample_ct.progress import progress_bar
     from resample_ct.reconstruct.resample_settings import settings_from

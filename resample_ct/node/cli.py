@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from resample_ct.commands.framework import Command
+
 if TYPE_CHECKING:
     from resample_ct.node.settings import NodeSettings
 
@@ -14,26 +16,47 @@ if TYPE_CHECKING:
 _NOT_OF_A_NODE = ("resume", "series", "store")
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(cls=Command, context_settings={"ignore_unknown_options": True})
 @click.option("--folder", required=True, type=click.Path(path_type=Path), help="Queue and files.")
 @click.option("--status", is_flag=True, help="Print the queue of --folder and end.")
 @click.option("--aet", help="Application entity title of this node.")
-@click.option("--port", default=11112, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--bind", default="127.0.0.1", show_default=True, help="Address; 0.0.0.0 for all.")
+@click.option("--port", default=11112, type=click.IntRange(0, 65535), help="To listen on.")
+@click.option("--bind", default="127.0.0.1", help="Address; 0.0.0.0 for all.")
 @click.option("--forward", metavar="AET@HOST:PORT", help="Where derived series go.")
 @click.option("--allow", multiple=True, metavar="AET", help="A caller to accept; repeats. Default: all.")
-@click.option("--quiet-seconds", default=30.0, show_default=True, type=click.FloatRange(0))
-@click.option("--keep-days", default=7.0, show_default=True, type=click.FloatRange(0))
+@click.option(
+    "--quiet-seconds",
+    default=30.0,
+    type=click.FloatRange(0),
+    help="After its last instance a series is whole.",
+)
+@click.option(
+    "--keep-days", default=7.0, type=click.FloatRange(0), help="How long what was sent stays in --folder."
+)
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM certificate; listens with TLS.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key.")
 @click.option("--tls-ca", type=click.Path(path_type=Path), help="Authorities that peers must have.")
 @click.option("--forward-tls", is_flag=True, help="Send with TLS, and with this certificate.")
-@click.option("--max-associations", default=10, show_default=True, type=click.IntRange(1))
-@click.option("--max-pdu-kb", default=64, show_default=True, type=click.IntRange(4))
-@click.option("--max-instance-mb", default=1024, show_default=True, type=click.IntRange(1))
-@click.option("--max-series", default=5000, show_default=True, type=click.IntRange(1), help="Instances.")
-@click.option("--min-free-mb", default=1024, show_default=True, type=click.IntRange(0))
-@click.option("--timeout", default=60.0, show_default=True, type=click.FloatRange(0.1), help="Seconds.")
+@click.option("--max-associations", default=10, type=click.IntRange(1), help="Connections at once.")
+@click.option(
+    "--max-pdu-kb",
+    default=64,
+    type=click.IntRange(4),
+    help="Largest message that a peer may send in one piece.",
+)
+@click.option(
+    "--max-instance-mb", default=1024, type=click.IntRange(1), help="Largest instance that is taken."
+)
+@click.option("--max-series", default=5000, type=click.IntRange(1), help="Instances of one series.")
+@click.option(
+    "--min-free-mb",
+    default=1024,
+    type=click.IntRange(0),
+    help="Room that --folder's disk must have to take any.",
+)
+@click.option(
+    "--timeout", default=60.0, type=click.FloatRange(0.1), help="Seconds that a peer may be silent."
+)
 @click.option("--log-identity", is_flag=True, help="Let the log name patients and UIDs.")
 @click.argument("reconstruction", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context

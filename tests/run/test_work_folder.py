@@ -92,9 +92,8 @@ def test_a_run_that_ended_meanwhile_is_not_overwritten(out):
 
 def test_lock_is_given_back(tmp_path):
     for _ in range(2):
-        with held(tmp_path):
-            with pytest.raises(OptionError, match="--out .*another run"), held(tmp_path):
-                pass
+        with held(tmp_path), pytest.raises(OptionError, match=r"--out .*another run"), held(tmp_path):
+            pass
 
 
 FULL = {

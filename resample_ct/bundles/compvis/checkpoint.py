@@ -28,6 +28,9 @@ _STAND_INS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (_ModelCheckpoint, "lightning.pytorch.callbacks.model_checkpoint.ModelCheckpoint"),
 ]
 
+# Of a zip, and of a pickle in binary: PyTorch's formats since 1.6, and before.
+_BEGINNINGS = (b"PK", b"\x80")
+
 
 def load_state_dict(path: Path) -> dict[str, torch.Tensor]:
     """The `state_dict` of a Lightning checkpoint, on the CPU, in the precision of the file.
@@ -40,6 +43,12 @@ def load_state_dict(path: Path) -> dict[str, torch.Tensor]:
     """
     if not path.is_file():
         raise PriorError(f"{path}: no such file, expected a checkpoint; give the path of its .ckpt")
+    with path.open("rb") as file:
+        if not file.read(2).startswith(_BEGINNINGS):
+            raise PriorError(
+                f"{path}: is no PyTorch checkpoint, expected the .ckpt that the authors released; "
+                "give its path, or download it again"
+            )
     try:
         with torch.serialization.safe_globals(_STAND_INS), warnings.catch_warnings():
             # Another pickle protocol is either read or refused, which is said below.
