@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from resample_ct.commands.framework import Group, option
+from resample_ct.command import Group, option
 from resample_ct.commands.job_options import device_option, seed_option, together
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from resample_ct.command import Group
 from resample_ct.commands.compare import compare
 from resample_ct.commands.convert import convert
-from resample_ct.commands.framework import Group
 from resample_ct.commands.info import info
 from resample_ct.commands.rebin import rebin
 from resample_ct.commands.reconstruct import reconstruct

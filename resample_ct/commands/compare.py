@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from resample_ct.commands.framework import Command, option
+from resample_ct.command import Command, option
 from resample_ct.commands.job_options import (
     INPUT,
     METHODS,

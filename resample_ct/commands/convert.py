@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from resample_ct.commands.framework import Command, option
+from resample_ct.command import Command, option
 
 
 @click.command(cls=Command)

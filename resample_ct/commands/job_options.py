@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from resample_ct.commands.framework import option
+from resample_ct.command import option
 
 if TYPE_CHECKING:
     from resample_ct.run.job import Job

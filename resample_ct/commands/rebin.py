@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from resample_ct.commands.framework import Command, option
+from resample_ct.command import Command, option
 from resample_ct.errors import OptionError
 
 if TYPE_CHECKING:

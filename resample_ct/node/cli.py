@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from resample_ct.commands.framework import Command
+from resample_ct.command import Command
 
 if TYPE_CHECKING:
     from resample_ct.node.settings import NodeSettings

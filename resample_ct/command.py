@@ -45,7 +45,7 @@ class Command(click.Command):
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
-        self.context_settings = _SETTINGS | self.context_settings
+        self.context_settings = {**_SETTINGS, **self.context_settings}
         self.params.append(
             click.Option(
                 ["-v", "--verbose"],
@@ -92,7 +92,7 @@ class Group(click.Group):
         self, *arguments: Any, sections: Mapping[str, Sequence[str]] | None = None, **attributes: Any
     ) -> None:
         super().__init__(*arguments, **attributes)
-        self.context_settings = _SETTINGS | self.context_settings
+        self.context_settings = {**_SETTINGS, **self.context_settings}
         self._sections = dict(sections or {})
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
