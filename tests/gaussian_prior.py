@@ -22,10 +22,16 @@ def correlated() -> torch.Tensor:
     return torch.exp(-0.5 * (distance / 1.5) ** 2) + 0.02 * torch.eye(SIZE, dtype=torch.float64)
 
 
-def rotation() -> torch.Tensor:
-    """An orthonormal matrix that mixes all pixels."""
-    generator = torch.Generator().manual_seed(3)
-    return torch.linalg.qr(torch.randn(SIZE, SIZE, generator=generator, dtype=torch.float64))[0]
+def rotation(seed: int) -> torch.Tensor:
+    """An orthonormal matrix that mixes all pixels: a product of reflections in random directions.
+
+    The factors of a QR or eigendecomposition have signs that every library and processor chooses for
+    itself; these have none to choose.
+    """
+    matrix = np.eye(SIZE)
+    for direction in np.random.default_rng(seed).standard_normal((SIZE, SIZE)):
+        matrix = matrix - np.outer(matrix @ direction, direction) * (2 / (direction @ direction))
+    return torch.from_numpy(matrix)
 
 
 class GaussianPrior:
@@ -36,6 +42,7 @@ class GaussianPrior:
         self.window = Window()
         self.decoder = torch.eye(SIZE, dtype=torch.float64) if decoder is None else decoder
         self.covariance = covariance
+        # Only functions V f(values) V^T are taken of it, on which the signs of V have no bearing.
         self.values, self.vectors = torch.linalg.eigh(covariance)
 
     def encode(self, image):
@@ -64,10 +71,9 @@ class GaussianPrior:
 def one_measurement(prior: GaussianPrior, copies: int, sigma: float = 0.05) -> Measurement:
     """Half as many numbers as pixels, of one image of the prior; the same for each copy."""
     rng = np.random.default_rng(1)
-    matrix = np.linalg.qr(rng.standard_normal((SIZE, SIZE)))[0][:ROWS]
-    matrix = np.linspace(1.0, 0.4, ROWS)[:, None] * matrix
+    matrix = np.linspace(1.0, 0.4, ROWS)[:, None] * rotation(4).numpy()[:ROWS]
     operator = Matrix(matrix, (SIDE, SIDE), (1, ROWS))
-    root = prior.vectors * prior.values.sqrt()
+    root = prior.vectors * prior.values.sqrt() @ prior.vectors.T
     latent = (root @ torch.from_numpy(rng.standard_normal(SIZE))).view(1, 1, SIDE, SIDE)
     y = operator(prior.decode(latent)) + sigma * torch.from_numpy(rng.standard_normal((1, 1, 1, ROWS)))
     variance = torch.full((copies,), sigma**2, dtype=torch.float64)

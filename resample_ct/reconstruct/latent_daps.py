@@ -14,6 +14,8 @@ Deviations: beta is multiplied by ||A||, and is never below the measurement's ow
 are preconditioned by the running root mean square of their gradient (Li et al., "Preconditioned
 Stochastic Gradient Langevin Dynamics", AAAI 2016), because a CPU affords few of them and the Radon
 transform's singular values span three decades. Their rate is then stated in latent standard deviations.
+The mean square starts at that of the whole slice: a number whose first gradient is near zero would else
+take a step without bound, and a rounding error would decide where to.
 """
 
 from __future__ import annotations
@@ -116,15 +118,18 @@ class LatentDAPS:
     ) -> torch.Tensor:
         """A sample of z_0 given zhat and y, from zhat."""
         z = believed
-        second_moment = torch.zeros_like(z)
-        for step in range(self.settings.langevin_steps):
+        second_moment: torch.Tensor | None = None
+        for _ in range(self.settings.langevin_steps):
             with torch.enable_grad():
                 z = z.detach().requires_grad_(True)
                 misfit = measurement.operator(self.prior.decode(z)) - measurement.sinogram
                 energy = (misfit / beta).square().sum() / 2 + ((z - believed) / sigma).square().sum() / 2
                 (slope,) = torch.autograd.grad(energy, z)
-            second_moment = _MEMORY * second_moment + (1 - _MEMORY) * slope.square()
-            size = (second_moment / (1 - _MEMORY ** (step + 1))).sqrt().clamp(min=1e-12)
+            squares = slope.square()
+            if second_moment is None:
+                second_moment = squares.mean(dim=(1, 2, 3), keepdim=True)
+            second_moment = _MEMORY * second_moment + (1 - _MEMORY) * squares
+            size = second_moment.sqrt()
             fresh = randn(z.shape, generators).to(z)
             z = z.detach() - rate * slope / size + (2 * rate / size).sqrt() * fresh
         return z

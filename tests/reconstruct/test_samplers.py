@@ -32,17 +32,17 @@ from resample_ct.reconstruct.mcg import MCG, MCGSettings
 from resample_ct.reconstruct.psld import PSLD, PSLDSettings
 
 PIXELS = GaussianPrior(correlated())
-LATENTS = GaussianPrior(correlated(), rotation())
+LATENTS = GaussianPrior(correlated(), rotation(3))
 
 # A step of DPS has one length, whatever the image's size: 25 numbers take shorter ones than 65,536.
 METHODS = {
     "dps": DPS(PIXELS, DPSSettings(steps=100, scale=0.1)),
-    "mcg": MCG(PIXELS, MCGSettings(steps=100, alpha=0.002)),
+    "mcg": MCG(PIXELS, MCGSettings(steps=50, alpha=0.002)),
     "ddrm": DDRM(PIXELS, DDRMSettings(steps=40)),
     "dmps": DMPS(PIXELS, DMPSSettings(steps=100)),
     "dds": DDS(PIXELS, DDSSettings(weight=0.0004, iterations=12)),
-    "latent-dps": LatentDPS(LATENTS, LatentDPSSettings(steps=100, scale=0.3)),
-    "psld": PSLD(LATENTS, PSLDSettings(steps=40, omega=0.3, gamma=0.01)),
+    "latent-dps": LatentDPS(LATENTS, LatentDPSSettings(steps=50, scale=0.1)),
+    "psld": PSLD(LATENTS, PSLDSettings(steps=40, omega=0.1, gamma=0.01)),
     "latent-daps": LatentDAPS(
         LATENTS, LatentDAPSSettings(levels=15, langevin_steps=20, rate=0.1, beta=0.05)
     ),
@@ -63,6 +63,9 @@ def run(name, copies, first_seed=0):
     return samples(method, measurement, first_seed), method.prior, measurement
 
 
+# The error is 1 for samples that ignore the measurement. Each method's own approximations leave 0.08 to 0.25
+# here, the same on every processor: the problem is made of sums and products, whose rounding no method
+# amplifies (see below).
 @pytest.mark.parametrize("name", METHODS)
 def test_mean_of_the_samples_is_near_the_posteriors(name):
     found, prior, measurement = drawn(name)
@@ -102,7 +105,18 @@ def test_seed_gives_the_same_bits_and_another_seed_others(name):
 @pytest.mark.parametrize("name", METHODS)
 def test_slice_does_not_depend_on_its_batch(name):
     together, alone = run(name, 3)[0][2:], run(name, 1, first_seed=2)[0]
-    torch.testing.assert_close(together, alone, rtol=1e-6, atol=1e-6)
+    # Kernels sum in another order for another batch: 1e-16, a hundred steps, ten times as much again.
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_rounding_is_not_amplified(name):
+    """What one processor rounds otherwise than another stays as small as it is."""
+    method, share = METHODS[name], 1e-10
+    m = one_measurement(method.prior, 3)
+    nudged = Measurement(m.operator, m.sinogram * (1 + share), m.noise_variance)
+    change = (samples(method, nudged) - samples(method, m)).abs().max()
+    assert float(change) < 50 * share
 
 
 class Nonlinear(Operator):
