@@ -63,8 +63,8 @@ def run(name, copies, first_seed=0):
     return samples(method, measurement, first_seed), method.prior, measurement
 
 
-# The error is 1 for samples that ignore the measurement. Each method's own approximations leave 0.08 to 0.25
-# here, the same on every processor: the problem is made of sums and products, whose rounding no method
+# The error is 1 for samples that ignore the measurement. Each method's own approximations leave 0.08 to
+# 0.25 here, on every processor: the problem is made of sums and products, whose rounding no method
 # amplifies (see below).
 @pytest.mark.parametrize("name", METHODS)
 def test_mean_of_the_samples_is_near_the_posteriors(name):
