@@ -26,7 +26,7 @@ from timing import machine, medians
 
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.matrix_cache import WRITER
-from resample_ct.physics.parallel import SparseProjector
+from resample_ct.physics.sparse_projector import SparseProjector
 from resample_ct.solvers.fbp import fbp
 
 SIZES = (256, 512)

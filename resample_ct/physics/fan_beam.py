@@ -84,22 +84,51 @@ class FanBeam(Geometry):
             source_detector=source_detector,
             curved=curved,
         )
-        half = math.asin(math.sqrt(0.5) * image_size / source_origin)
         spacing = source_detector / source_origin
-        reach = source_detector * (half if curved else math.tan(half))
-        count = 2 * math.ceil(max(reach / spacing, detectors_for(image_size) / 2))
+        half = central.reach(math.sqrt(0.5) * image_size) / spacing
+        count = 2 * math.ceil(max(half, detectors_for(image_size) / 2))
         return replace(central, n_detectors=count, detector_spacing=spacing)
 
     @property
     def fan_angles(self) -> np.ndarray:
-        """(detector,) radians between each detector pixel's ray and the central one."""
+        """See `Geometry`."""
         places = self.detector_places / self.source_detector
         return places if self.curved else np.arctan(places)
+
+    @property
+    def fan_step(self) -> float:
+        """See `Geometry`; that of a curved detector."""
+        return self.detector_spacing / self.source_detector if self.curved else 0.0
 
     def lines(self) -> tuple[np.ndarray, np.ndarray]:
         """See `Geometry`."""
         theta = np.array(self.angles)[:, None] - self.fan_angles
         return theta, np.broadcast_to(self.source_origin * np.sin(self.fan_angles), theta.shape)
+
+    def shadow(self, angle: float, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Geometry`."""
+        across = x * math.cos(angle) + y * math.sin(angle)
+        along = y * math.cos(angle) - x * math.sin(angle) + self.source_origin
+        if self.curved:
+            place = self.source_detector * np.arctan2(across, along)
+            return place, self.source_origin**2 / (across * across + along * along)
+        shrink = 1 / along
+        return self.source_detector * across * shrink, (self.source_origin * shrink) ** 2
+
+    @property
+    def axis_spacing(self) -> float:
+        """See `Geometry`."""
+        return self.detector_spacing * self.source_origin / self.source_detector
+
+    @property
+    def farthest(self) -> float:
+        """See `Geometry`; the source."""
+        return self.source_origin
+
+    def reach(self, radius: float) -> float:
+        """See `Geometry`; the circle is nearer than the source."""
+        gamma = math.asin(radius / self.source_origin)
+        return self.source_detector * (gamma if self.curved else math.tan(gamma))
 
     @property
     def seen_radius(self) -> float:

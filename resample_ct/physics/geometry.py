@@ -83,14 +83,57 @@ class Geometry(ABC):
         return self.n_angles, self.n_detectors
 
     @property
+    def turns_whole(self) -> bool:
+        """Whether the views go all around the image, so that lines are measured from either end."""
+        return math.isclose(view_arcs(self.angles, 2 * math.pi).sum(), 2 * math.pi)
+
+    @property
     def detector_places(self) -> np.ndarray:
         """(detector,) image pixels along the detector from the central ray to each detector pixel."""
         index = np.arange(self.n_detectors) - (self.n_detectors - 1) / 2
         return (index + self.detector_offset) * self.detector_spacing
 
+    @property
+    @abstractmethod
+    def fan_angles(self) -> np.ndarray:
+        """(detector,) radians between each detector pixel's ray and the central one."""
+
+    @property
+    @abstractmethod
+    def fan_step(self) -> float:
+        """Radians between neighbouring rays where that is the same all over the detector, else 0."""
+
     @abstractmethod
     def lines(self) -> tuple[np.ndarray, np.ndarray]:
         """Theta in radians and s in image pixels of every ray, each (angle, detector)."""
+
+    @abstractmethod
+    def shadow(self, angle: float, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where points cast their shadows in the view at an angle.
+
+        Args:
+            angle: radians.
+            x: image pixels to the right of the origin.
+            y: image pixels above it.
+
+        Returns:
+            The place along the detector in image pixels, and the square of the magnification there
+            relative to that at the axis of rotation: what a filtered view is weighted with.
+        """
+
+    @property
+    @abstractmethod
+    def axis_spacing(self) -> float:
+        """Distance in image pixels between neighbouring rays where they pass the axis of rotation."""
+
+    @property
+    @abstractmethod
+    def farthest(self) -> float:
+        """Distance in image pixels from the origin that no ray can pass beyond."""
+
+    @abstractmethod
+    def reach(self, radius: float) -> float:
+        """Image pixels along the detector to the ray that touches a circle about the origin."""
 
     @property
     @abstractmethod
@@ -139,10 +182,38 @@ class ParallelBeam(Geometry):
         angles = tuple(k * arc / n_angles for k in range(n_angles))
         return cls(image_size, angles, detectors_for(image_size))
 
+    @property
+    def fan_angles(self) -> np.ndarray:
+        """See `Geometry`; all are 0."""
+        return np.zeros(self.n_detectors)
+
+    @property
+    def fan_step(self) -> float:
+        """See `Geometry`."""
+        return 0.0
+
     def lines(self) -> tuple[np.ndarray, np.ndarray]:
         """See `Geometry`."""
         theta, s = np.meshgrid(self.angles, self.detector_places, indexing="ij")
         return theta, s
+
+    def shadow(self, angle: float, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Geometry`; nothing is magnified."""
+        return x * math.cos(angle) + y * math.sin(angle), np.ones(1, x.dtype)
+
+    @property
+    def axis_spacing(self) -> float:
+        """See `Geometry`."""
+        return self.detector_spacing
+
+    @property
+    def farthest(self) -> float:
+        """See `Geometry`; there is none."""
+        return math.inf
+
+    def reach(self, radius: float) -> float:
+        """See `Geometry`."""
+        return radius
 
     @property
     def seen_radius(self) -> float:

@@ -20,7 +20,8 @@ from scipy import linalg, sparse
 from resample_ct.errors import OptionError
 from resample_ct.operators.spectrum import Spectrum
 from resample_ct.physics.geometry import Geometry, ParallelBeam
-from resample_ct.physics.system_matrix import system_matrix, to_torch
+from resample_ct.physics.sparse_product import to_torch
+from resample_ct.physics.system_matrix import system_matrix
 
 # Directions below are lost in single precision, and in noise long before.
 _SMALLEST = 1e-4

@@ -8,7 +8,6 @@ the two pixels that the ray passes there.
 from __future__ import annotations
 
 import math
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -111,18 +110,3 @@ def system_matrix(geometry: Geometry) -> sparse.csr_array:
             pixels[begin:end], lengths[begin:end] = pixel, length
             counts.append(count)
     return sparse.csr_array((lengths[:end], pixels[:end], _starts(np.concatenate(counts))), shape)
-
-
-def to_torch(matrix: sparse.csr_array, device: str) -> torch.Tensor:
-    """The matrix in single precision, for products with dense columns."""
-    with warnings.catch_warnings():
-        # torch calls its CSR support a beta at first use; the law tests hold it to account.
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr.astype(np.int32, copy=False)),
-            torch.from_numpy(matrix.indices.astype(np.int32, copy=False)),
-            torch.from_numpy(matrix.data.astype(np.float32, copy=False)),
-            size=matrix.shape,
-            check_invariants=True,
-            device=device,
-        )

@@ -1,28 +1,43 @@
-"""Filtered back-projection (Kak and Slaney 1988, chapter 3)."""
+"""Filtered back-projection of any geometry (Kak and Slaney 1988, chapter 3)."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import torch
 
 from resample_ct.errors import OptionError
-from resample_ct.physics.geometry import Geometry, ParallelBeam, view_arcs
+from resample_ct.physics.back_projection import back_project
+from resample_ct.physics.geometry import Geometry
+from resample_ct.solvers.redundancy import ray_weights
+from resample_ct.solvers.truncation import extended
 
 
-def frequency_response(length: int, name: str, spacing: float = 1.0) -> np.ndarray:
-    """The filter at the frequencies of a real FFT of `length` samples, `spacing` pixels apart.
+def frequency_response(
+    length: int, name: str, spacing: float = 1.0, fan_step: float = 0.0
+) -> np.ndarray:
+    """The filter at the frequencies of a real FFT.
 
     The ramp is the transform of its band-limited kernel (Kak and Slaney eq. 61), not |f| itself,
     which would lose the mean. The windows end at the image's highest frequency where the detector is
-    finer than the image. Raises OptionError for an unknown name.
+    finer than the image.
+
+    Args:
+        length: samples of the FFT.
+        name: ramp, hann, shepp-logan or cosine.
+        spacing: between samples, in image pixels.
+        fan_step: angle between samples in radians, where they are equally far apart in that and not
+            along a line: the kernel of gamma is (gamma / sin(gamma))^2 the ramp's (eq. 101).
+
+    Raises:
+        OptionError: an unknown name.
     """
     n = np.fft.fftfreq(length, 1 / length)
     kernel = np.zeros(length)
     kernel[0] = 0.25
     odd = n % 2 == 1
-    kernel[odd] = -1 / (np.pi * n[odd]) ** 2
+    # Differences of a turn come only where the FFT is longer than any detector.
+    gamma = np.clip(n[odd] * fan_step, -3.0, 3.0)
+    kernel[odd] = -1 / (np.pi * n[odd] * np.sinc(gamma / np.pi)) ** 2
     ramp = np.real(np.fft.rfft(kernel))
     f = np.fft.rfftfreq(length) / min(spacing, 1.0)
     windows = {
@@ -36,28 +51,11 @@ def frequency_response(length: int, name: str, spacing: float = 1.0) -> np.ndarr
     return ramp / spacing * np.where(f <= 0.5, windows[name], 0.0)
 
 
-def back_project(geometry: ParallelBeam, views: torch.Tensor) -> torch.Tensor:
-    """Sum over the views of their value where each pixel lies, interpolated linearly; 0 beyond.
-
-    Not A^T: that leaves gaps between rays that are further apart than pixels.
-    """
-    last = geometry.n_detectors
-    padded = torch.nn.functional.pad(views, (1, 1))
-    place = torch.arange(geometry.image_size, dtype=torch.float64, device=views.device)
-    place = place - (geometry.image_size - 1) / 2
-    image = views.new_zeros(views.shape[0], 1, *geometry.image_shape)
-    for index, angle in enumerate(geometry.angles):
-        s = place * math.cos(angle) - place[:, None] * math.sin(angle)
-        detector = s / geometry.detector_spacing + (last + 1) / 2 - geometry.detector_offset
-        low = detector.floor().clamp(0, last)
-        share = (detector - low).clamp(0, 1).to(views)
-        view, low = padded[:, :, index], low.long()
-        image += torch.lerp(view[..., low], view[..., low + 1], share)
-    return image
-
-
 def fbp(geometry: Geometry, y: torch.Tensor, filter: str = "ramp") -> torch.Tensor:
-    """Filter each view, weight it with its arc and project it back.
+    """Weight each ray, filter each view and project it back.
+
+    A fan's rays are weighted with their cosine, and with their distance from the source on the way back
+    (Kak and Slaney 3.4); rays that repeat each other share their weight, see `ray_weights`.
 
     Args:
         geometry: the rays.
@@ -68,13 +66,12 @@ def fbp(geometry: Geometry, y: torch.Tensor, filter: str = "ramp") -> torch.Tens
         (B, 1, row, column), not clipped.
 
     Raises:
-        OptionError: rays of a fan, or an unknown filter.
+        OptionError: an unknown filter.
     """
-    if not isinstance(geometry, ParallelBeam):
-        raise OptionError("filtered back-projection: found a fan beam, expected parallel; choose tv")
-    detectors = y.shape[-1]
+    weights = torch.from_numpy(ray_weights(geometry) * np.cos(geometry.fan_angles)).to(y)
+    geometry, views = extended(geometry, y * weights)
+    detectors = geometry.n_detectors
     length = 1 << (2 * detectors - 1).bit_length()
-    response = torch.from_numpy(frequency_response(length, filter, geometry.detector_spacing)).to(y)
-    filtered = torch.fft.irfft(torch.fft.rfft(y, n=length) * response, n=length)[..., :detectors]
-    weights = torch.from_numpy(view_arcs(geometry.angles, math.pi)).to(y)[:, None]
-    return back_project(geometry, filtered * weights)
+    response = frequency_response(length, filter, geometry.axis_spacing, geometry.fan_step)
+    spectrum = torch.fft.rfft(views, n=length) * torch.from_numpy(response).to(y)
+    return back_project(geometry, torch.fft.irfft(spectrum, n=length)[..., :detectors])

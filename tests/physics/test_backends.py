@@ -13,7 +13,7 @@ from laws import assert_adjoint, assert_gradient_is_adjoint
 
 from resample_ct.physics import backends
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.parallel import SparseProjector
+from resample_ct.physics.sparse_projector import SparseProjector
 
 GEOMETRY = ParallelBeam(16, (0.1, 0.8, 1.7, 2.9), 20, 1.3)
 

@@ -17,7 +17,7 @@ from laws import (
 
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.parallel import SparseProjector
+from resample_ct.physics.sparse_projector import SparseProjector
 
 seeds = st.integers(0, 2**31)
 batches = st.integers(1, 3)

@@ -8,7 +8,7 @@ from laws import Matrix, assert_batch_is_loop, norm, shepp_like, smooth_phantom
 
 from resample_ct.errors import OptionError
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.parallel import SparseProjector
+from resample_ct.physics.sparse_projector import SparseProjector
 from resample_ct.physics.system_matrix import system_matrix
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.classical import FBP

@@ -12,7 +12,7 @@ from resample_ct.errors import OptionError
 from resample_ct.operators.base import LinearOperator, Operator
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.parallel import SparseProjector
+from resample_ct.physics.sparse_projector import SparseProjector
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.consistency import optimise_latent, optimise_pixels
 from resample_ct.solvers import gauss_newton as gauss_newton_module

@@ -11,7 +11,7 @@ from laws import Matrix, assert_batch_is_loop, norm, smooth_phantom
 from scipy.sparse.linalg import lsqr
 
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.parallel import SparseProjector
+from resample_ct.physics.sparse_projector import SparseProjector
 from resample_ct.physics.system_matrix import system_matrix
 from resample_ct.solvers.cg import (
     cgls,

@@ -12,7 +12,7 @@ from laws import assert_batch_is_loop, smooth_phantom
 
 from resample_ct.errors import OptionError
 from resample_ct.physics.geometry import ParallelBeam, detectors_for
-from resample_ct.physics.parallel import SparseProjector
+from resample_ct.physics.sparse_projector import SparseProjector
 from resample_ct.solvers.fbp import fbp, frequency_response
 
 FILTERS = ["ramp", "hann", "shepp-logan", "cosine"]

@@ -8,7 +8,7 @@ import torch
 from laws import Matrix
 
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.parallel import SparseProjector
+from resample_ct.physics.sparse_projector import SparseProjector
 from resample_ct.physics.system_matrix import system_matrix
 from resample_ct.solvers.norm import operator_norm
 

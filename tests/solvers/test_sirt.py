@@ -7,7 +7,7 @@ import torch
 from laws import assert_batch_is_loop, norm, shepp_like, smooth_phantom
 
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.parallel import SparseProjector
+from resample_ct.physics.sparse_projector import SparseProjector
 from resample_ct.solvers.sirt import sirt
 
 OPERATOR = SparseProjector(ParallelBeam.uniform(32, 12))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from laws import assert_batch_is_loop, inner, norm, shepp_like, smooth_phantom
 
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.parallel import SparseProjector
+from resample_ct.physics.sparse_projector import SparseProjector
 from resample_ct.solvers.cg import cgls
 from resample_ct.solvers.tv import gradient, gradient_adjoint, piccs, tv, weight_for_noise
 

@@ -14,7 +14,7 @@ from laws import geometries, norm, parallel_beams, smooth_phantom
 
 from resample_ct.errors import OptionError
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.parallel import SparseProjector
+from resample_ct.physics.sparse_projector import SparseProjector
 from resample_ct.physics.system_matrix import system_matrix
 
 
