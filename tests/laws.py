@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from resample_ct.operators.base import LinearOperator
 from resample_ct.operators.spectrum import Spectrum
 from resample_ct.physics.fan_beam import FanBeam
-from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.physics.geometry import Geometry, ParallelBeam
 
 finite = st.floats(-10, 10, allow_nan=False)
 
@@ -84,18 +84,30 @@ class MatrixSpectrum(Spectrum):
         return (coefficients[:, 0] @ self.vh).reshape(-1, 1, *self.shape)
 
 
+# Row, column and width as shares of the image's side, and height.
+_GAUSSIANS = ((0.1, 0.05, 0.12, 0.8), (-0.15, 0.1, 0.05, 0.5), (0.0, -0.2, 0.07, 0.4))
+
+
 def smooth_phantom(size: int) -> torch.Tensor:
     """Three Gaussians, (1, 1, size, size), far from the edge and from symmetry."""
     place = (torch.arange(size) - (size - 1) / 2) / size
     image = torch.zeros(size, size)
-    for row, column, width, height in (
-        (0.1, 0.05, 0.12, 0.8),
-        (-0.15, 0.1, 0.05, 0.5),
-        (0.0, -0.2, 0.07, 0.4),
-    ):
+    for row, column, width, height in _GAUSSIANS:
         square = (place[:, None] - row).square() + (place - column).square()
         image += height * torch.exp(-square / (2 * width**2))
     return image[None, None]
+
+
+def smooth_sinogram(geometry: Geometry) -> torch.Tensor:
+    """The exact line integrals of `smooth_phantom`, (1, 1, angle, detector)."""
+    theta, s = geometry.lines()
+    size = geometry.image_size
+    total = np.zeros_like(theta)
+    for row, column, width, height in _GAUSSIANS:
+        nearest = s - size * (column * np.cos(theta) - row * np.sin(theta))
+        peak = height * math.sqrt(2 * math.pi) * width * size
+        total += peak * np.exp(-(nearest**2) / (2 * (width * size) ** 2))
+    return torch.from_numpy(total).float()[None, None]
 
 
 def shepp_like(size: int) -> torch.Tensor:

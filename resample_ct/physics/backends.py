@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from resample_ct.physics.geometry import Geometry, ParallelBeam
-from resample_ct.physics.sparse_projector import sparse_projector
 from resample_ct.physics.projector import Projector
+from resample_ct.physics.sparse_projector import sparse_projector
 
 
 def make_projector(geometry: Geometry, device: str = "cpu") -> Projector:

@@ -12,9 +12,7 @@ from resample_ct.solvers.redundancy import ray_weights
 from resample_ct.solvers.truncation import extended
 
 
-def frequency_response(
-    length: int, name: str, spacing: float = 1.0, fan_step: float = 0.0
-) -> np.ndarray:
+def frequency_response(length: int, name: str, spacing: float = 1.0, fan_step: float = 0.0) -> np.ndarray:
     """The filter at the frequencies of a real FFT.
 
     The ramp is the transform of its band-limited kernel (Kak and Slaney eq. 61), not |f| itself,

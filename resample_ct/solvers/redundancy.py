@@ -1,10 +1,11 @@
 """What each ray counts in filtered back-projection: its view's arc, shared with the rays that repeat it.
 
-A line may be measured twice, from either end, and must count once in all. A fan's ray at angle a and fan
-angle gamma is repeated by that at a + pi - 2 gamma and -gamma. Each takes its share m / (m + m') as in Noo,
-Defrise, Clackdoyle and Kudo (Phys. Med. Biol. 47, 2002, 2525), where m falls smoothly to 0 at the ends of
-the scan, as Parker's weights do (Med. Phys. 9, 1982, 254), and at the ends of the detector, as Wang's do
-for a detector that is not centred (Med. Phys. 29, 2002, 1634). A line that is measured once counts whole.
+A line may be measured twice, from either end, and must count once in all. A fan's ray at angle a and
+fan angle gamma is repeated by that at a + pi - 2 gamma and -gamma. Each takes its share m / (m + m') as
+in Noo, Defrise, Clackdoyle and Kudo (Phys. Med. Biol. 47, 2002, 2525), where the measure m falls
+smoothly to 0 at the ends of the scan, as Parker's weights do (Med. Phys. 9, 1982, 254), and at the ends
+of the detector, as Wang's do for one that is not centred (Med. Phys. 29, 2002, 1634). A line that is
+measured once counts whole.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def ray_weights(geometry: Geometry) -> np.ndarray:
 
 
 def _along_detector(geometry: Geometry, places: np.ndarray) -> np.ndarray:
-    """m at places along the detector; 0 beyond it."""
+    """The measure at places along the detector; 0 beyond it."""
     half = geometry.detector_spacing / 2
     first, last = geometry.detector_places[0] - half, geometry.detector_places[-1] + half
     ramp = _RAMP_OF_DETECTOR * max(half, min(-first, last))
@@ -48,7 +49,7 @@ def _along_detector(geometry: Geometry, places: np.ndarray) -> np.ndarray:
 
 
 def _along_scan(geometry: Geometry, angles: np.ndarray) -> np.ndarray:
-    """m at any angles; 0 where no view is near, 1 everywhere in a scan of a whole turn."""
+    """The measure at any angles; 0 where no view is near, 1 everywhere in a scan of a whole turn."""
     if geometry.turns_whole:
         return np.ones_like(angles)
     arcs = view_arcs(geometry.angles, _FULL_TURN)

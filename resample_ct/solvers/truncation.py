@@ -30,7 +30,7 @@ def extended(geometry: Geometry, views: torch.Tensor) -> tuple[Geometry, torch.T
     """
     places, spacing = geometry.detector_places, geometry.detector_spacing
     reach = geometry.reach(min(math.sqrt(0.5) * geometry.image_size, _WIDEST_FAN * geometry.farthest))
-    before, after = (max(0, math.ceil((reach - end) / spacing)) for end in (-places[0], places[-1]))
+    before, after = (max(0, math.ceil((reach - end) / spacing - 0.5)) for end in (-places[0], places[-1]))
     if not before and not after:
         return geometry, views
     wide = replace(

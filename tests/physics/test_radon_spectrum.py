@@ -12,8 +12,8 @@ from laws import norm, random_pair
 from resample_ct.errors import OptionError
 from resample_ct.physics import radon_spectrum as module
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.sparse_projector import SparseProjector
 from resample_ct.physics.radon_spectrum import RadonSpectrum
+from resample_ct.physics.sparse_projector import SparseProjector
 from resample_ct.physics.system_matrix import system_matrix
 
 VIEWS = {
