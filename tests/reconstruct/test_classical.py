@@ -67,7 +67,7 @@ def test_residual_is_each_slices_mean_square():
 def test_fbp_needs_a_projector():
     rays = OPERATOR.geometry
     matrix = Matrix(system_matrix(rays).toarray(), rays.image_shape, rays.sinogram_shape)
-    with pytest.raises(OptionError, match="--method fbp: expected a parallel-beam projector"):
+    with pytest.raises(OptionError, match="--method fbp: expected a projector of line integrals"):
         FBP()(Measurement(matrix, measured(0).sinogram, torch.zeros(2)), [])
 
 
