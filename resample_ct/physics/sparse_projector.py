@@ -11,10 +11,10 @@ import torch
 from scipy import sparse
 
 from resample_ct.physics.geometry import Geometry
-from resample_ct.physics.matrix_cache import cached_system_matrix
 from resample_ct.physics.projector import Projector
 from resample_ct.physics.radon_spectrum import RadonSpectrum, radon_spectrum
 from resample_ct.physics.sparse_product import product, to_torch
+from resample_ct.physics.system_matrix import system_matrix
 
 
 class SparseProjector(Projector):
@@ -24,7 +24,7 @@ class SparseProjector(Projector):
         """Build matrix and transpose for `geometry` on `device`."""
         super().__init__(geometry)
         self._device = device
-        matrix = cached_system_matrix(geometry)
+        matrix = system_matrix(geometry)
         self._matrix = to_torch(matrix, device)
         self._transpose = to_torch(sparse.csr_array(matrix.T), device)
 
