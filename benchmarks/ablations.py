@@ -18,16 +18,18 @@ import click
 import torch
 
 from resample_ct.bundles.bundle import read_bundle
+from resample_ct.bundles.fbp_unet import read_fbp_unet
+from resample_ct.bundles.refiner import read_refiner
 from resample_ct.io.study import read_study
 from resample_ct.metrics import psnr
 from resample_ct.networks.precision import Precision
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.reconstruct.base import Measurement, Reconstructor
-from resample_ct.reconstruct.cascade import Cascade, read_refiner
+from resample_ct.reconstruct.cascade import Cascade
 from resample_ct.reconstruct.classical import TV
-from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet, read_fbp_unet
-from resample_ct.reconstruct.methods import MethodOptions, build_methods
+from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet, FBPUNet
+from resample_ct.reconstruct.methods import METHODS, MethodOptions
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.run.simulate import method_generators
 from resample_ct.values.network_grid import IMAGE_SIZE, network_slices
@@ -158,7 +160,7 @@ def main(
     print("| what | PSNR (dB) | s / slice |\n|---|---|---|")
     cheap: dict[str, Reconstructor] = {
         "TV": TV(),
-        "FBP-UNet": network,
+        "FBP-UNet": FBPUNet(network),
         "FBP-UNet, then PICCS": ConsistentFBPUNet(network),
         "Cascade": Cascade(network, second),
     }
@@ -172,8 +174,8 @@ def main(
         if not re.search(rows, name):
             continue
         settings = settings_from(preset, changes)
-        options = MethodOptions(model, settings, fbp_unet=network, refiner=second)
-        show(name, build_methods(["resample"], options)["resample"])
+        networks = {"prior": model, "fbp-unet": network, "refiner": second}
+        show(name, METHODS["resample"].build(networks, MethodOptions(settings=settings)))
 
 
 if __name__ == "__main__":

@@ -19,13 +19,13 @@ from ablations import read_slices
 from scipy.optimize import nnls
 
 from resample_ct.bundles.bundle import read_bundle
+from resample_ct.bundles.fbp_unet import read_fbp_unet
+from resample_ct.bundles.refiner import read_refiner
 from resample_ct.comparison.coverage import Coverage, inhabited
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.cascade import read_refiner
-from resample_ct.reconstruct.fbp_unet import read_fbp_unet
-from resample_ct.reconstruct.methods import MethodOptions, build_methods
+from resample_ct.reconstruct.methods import METHODS, MethodOptions
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.reconstruct.uncertainty import expected_error, spread_terms
@@ -42,8 +42,8 @@ def main(studies: tuple[Path, ...], preset: str, overrides: tuple[str, ...], noi
     """Measure and print."""
     prior, network = read_bundle(), read_fbp_unet()
     settings = settings_from(preset, overrides)
-    options = MethodOptions(prior, settings, fbp_unet=network, refiner=read_refiner())
-    method = build_methods(["resample"], options)["resample"]
+    networks = {"prior": prior, "fbp-unet": network, "refiner": read_refiner()}
+    method = METHODS["resample"].build(networks, MethodOptions(settings=settings))
     assert isinstance(method, ReSample)
     truth = torch.cat([read_slices(folder, prior.window) for folder in studies])
     operator = make_projector(ParallelBeam.uniform(IMAGE_SIZE, network.n_angles))

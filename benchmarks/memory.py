@@ -14,12 +14,12 @@ import click
 import torch
 
 from resample_ct.bundles.bundle import read_bundle
+from resample_ct.bundles.fbp_unet import read_fbp_unet
+from resample_ct.bundles.refiner import read_refiner
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.cascade import read_refiner
-from resample_ct.reconstruct.fbp_unet import read_fbp_unet
-from resample_ct.reconstruct.methods import MethodOptions, build_methods
+from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.run.simulate import method_generators
 
@@ -36,10 +36,8 @@ def kilobytes(name: str) -> int:
 @click.option("--batch", default=8, show_default=True)
 def main(preset: str, batch: int) -> None:
     """Measure and print."""
-    options = MethodOptions(
-        read_bundle(), PRESETS[preset], fbp_unet=read_fbp_unet(), refiner=read_refiner()
-    )
-    method = build_methods(["resample"], options)["resample"]
+    networks = read_fbp_unet(), read_refiner()
+    method = ReSample.started(read_bundle(), *networks, settings=PRESETS[preset])
     operator = make_projector(ParallelBeam.uniform(256, 25))
     image = torch.zeros(batch, 1, 256, 256)
     image[..., 64:192, 64:192] = 0.3

@@ -14,14 +14,15 @@ from pathlib import Path
 import click
 import torch
 
+from resample_ct.bundles.fbp_unet import read_fbp_unet
+from resample_ct.bundles.refiner import read_refiner
 from resample_ct.io.study import read_study
 from resample_ct.metrics import psnr
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.reconstruct.base import Measurement, Reconstructor
-from resample_ct.reconstruct.cascade import Cascade, read_refiner
+from resample_ct.reconstruct.cascade import Cascade
 from resample_ct.reconstruct.classical import TV
-from resample_ct.reconstruct.fbp_unet import read_fbp_unet
 from resample_ct.run.simulate import method_generators
 from resample_ct.values.network_grid import IMAGE_SIZE, network_slices
 

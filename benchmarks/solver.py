@@ -22,15 +22,15 @@ from pydicom.uid import generate_uid
 from timing import Clock, machine
 
 from resample_ct.bundles.bundle import read_bundle
+from resample_ct.bundles.fbp_unet import read_fbp_unet
+from resample_ct.bundles.refiner import read_refiner
 from resample_ct.io.study import read_study
 from resample_ct.metrics import psnr
 from resample_ct.physics.sparse_projector import SparseProjector
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.reconstruct import consistency
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.cascade import read_refiner
-from resample_ct.reconstruct.fbp_unet import read_fbp_unet
-from resample_ct.reconstruct.methods import MethodOptions, build_methods
+from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.run import pipeline
 from resample_ct.run.job import Job
@@ -73,12 +73,12 @@ def main(presets: str, slices: str, volume: bool) -> None:
     totals = {}
     # What only the first call costs is no preset's.
     few = Measurement(operator, y[:1], variance[:1])
-    options = MethodOptions(prior, PRESETS["fast"], fbp_unet=network, refiner=second)
-    build_methods(["resample"], options)["resample"](few, method_generators(0, indices[:1]))
+    fast = ReSample.started(prior, network, second, settings=PRESETS["fast"])
+    fast(few, method_generators(0, indices[:1]))
     for preset in presets.split(","):
         clock = Clock()
-        options = MethodOptions(prior, PRESETS[preset], fbp_unet=network, refiner=second)
-        method = build_methods(["resample"], options)["resample"]
+        starts = (network, second) if PRESETS[preset].start else ()
+        method = ReSample.started(prior, *starts, settings=PRESETS[preset])
         patches = [
             patch.object(owner, name, timed(clock, part, getattr(owner, name)))
             for owner, name, part in (
@@ -148,9 +148,7 @@ def _volume() -> None:
             dataset.InstanceNumber = index + 1
             dataset.save_as(source / f"{index:03d}.dcm")
         began = time.perf_counter()
-        job = Job(
-            source, Path(folder) / "out", ("resample",), batch=8, preset="fast", settings=PRESETS["fast"]
-        )
+        job = Job(source, Path(folder) / "out", ("resample",), batch=8, preset="fast")
         pipeline.reconstruct(job, resume=False)
         minutes = (time.perf_counter() - began) / 60
         print(f"\n200 slices from DICOM to DICOM by `fast`: {minutes:.1f} minutes.")

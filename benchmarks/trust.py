@@ -21,8 +21,7 @@ from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.noise import GaussianNoise
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.methods import build_methods
-from resample_ct.reconstruct.resample_settings import PRESETS, settings_from
+from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.reconstruct.trust import judge
 from resample_ct.reconstruct.uncertainty import HasSpread
 from resample_ct.run.job import Job
@@ -38,10 +37,10 @@ from resample_ct.values.network_grid import IMAGE_SIZE, network_slices
 @click.option("--sigma", default=0.01, show_default=True)
 def main(files: tuple[Path, ...], preset: str, angles: tuple[int, ...], sigma: float) -> None:
     """Measure and print."""
-    job = Job(files[0], Path(), methods=("resample",), preset=preset, settings=settings_from(preset))
+    job = Job(files[0], Path(), methods=("resample",), preset=preset)
     models = read_models(job)
     assert models.prior is not None
-    method = build_methods(job.methods, models.options(job))["resample"]
+    method = models.methods(job)["resample"]
     assert isinstance(method, HasSpread)
     for views in angles:
         projector = make_projector(ParallelBeam.uniform(IMAGE_SIZE, views))

@@ -297,9 +297,8 @@ def fbp_unet(init: str, angles: int, sigma: float, **options: Any) -> None:
 def refiner(init: str, fbp_unet: Path | None, **options: Any) -> None:
     """Train the second network of `cascade`, behind an FBP-UNet and for its views and noise."""
     from fine_tune.refiner import RefinerTask
-    from resample_ct.bundles.fbp_unet import FBPUNetCard
+    from resample_ct.bundles.fbp_unet import FBPUNetCard, read_fbp_unet
     from resample_ct.bundles.refiner import RefinerCard
-    from resample_ct.reconstruct.fbp_unet import read_fbp_unet
 
     run, first = _run(options), read_fbp_unet(fbp_unet)
     card = RefinerCard(

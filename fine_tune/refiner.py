@@ -8,11 +8,11 @@ from torch import nn
 from fine_tune.loop import generator_of_step
 from fine_tune.slice_task import SliceTask, squared_error
 from fine_tune.source import SliceSource
+from resample_ct.networks.slice_unet import SliceUNet
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.cascade import ROUND_ITERATIONS, first_image, refined
-from resample_ct.reconstruct.fbp_unet import FBPUNet
 from resample_ct.values.network_grid import IMAGE_SIZE
 
 _MOST_ROUNDS = 3
@@ -32,7 +32,7 @@ class RefinerTask(SliceTask):
 
     name = "refiner"
 
-    def __init__(self, source: SliceSource, held_out: torch.Tensor, fbp_unet: FBPUNet) -> None:
+    def __init__(self, source: SliceSource, held_out: torch.Tensor, fbp_unet: SliceUNet) -> None:
         self._source = source
         self._fbp_unet = fbp_unet
         self._geometry = ParallelBeam.uniform(IMAGE_SIZE, fbp_unet.n_angles)

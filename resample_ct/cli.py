@@ -8,6 +8,7 @@ from resample_ct.command import Group
 from resample_ct.commands.compare import compare
 from resample_ct.commands.convert import convert
 from resample_ct.commands.info import info
+from resample_ct.commands.lists import methods, presets
 from resample_ct.commands.rebin import rebin
 from resample_ct.commands.reconstruct import reconstruct
 from resample_ct.commands.restore import restore
@@ -15,7 +16,7 @@ from resample_ct.commands.simulate import simulate
 
 _SECTIONS = {
     "Reconstruct": ("simulate", "rebin", "reconstruct", "compare", "restore"),
-    "Look": ("info",),
+    "Look": ("info", "methods", "presets"),
     "Train": ("fine-tune", "convert"),
     "Serve": ("node",),
 }
@@ -48,5 +49,5 @@ def main() -> None:
     """
 
 
-for _command in (compare, convert, info, rebin, reconstruct, restore, simulate):
+for _command in (compare, convert, info, methods, presets, rebin, reconstruct, restore, simulate):
     main.add_command(_command)

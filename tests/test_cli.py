@@ -14,7 +14,7 @@ from resample_ct import cli
 from resample_ct.io.dicom_file import COMPRESSIONS
 from resample_ct.operators.image.tasks import TASKS
 from resample_ct.reconstruct.methods import METHODS
-from resample_ct.reconstruct.resample_settings import PRESETS
+from resample_ct.reconstruct.resample_settings import PRESETS, PURPOSES
 from resample_ct.solvers.fbp import frequency_response
 
 
@@ -92,7 +92,6 @@ def test_options_name_what_the_code_knows():
         for option in cli.reconstruct.params
         if hasattr(option.type, "choices")
     }
-    assert set(choices["methods"]) == set(METHODS)
     presets = {
         command: set(next(option for option in command.params if option.name == "preset").type.choices)
         for command in (cli.reconstruct, cli.compare, cli.restore)
@@ -106,6 +105,27 @@ def test_options_name_what_the_code_knows():
     assert set(tasks.type.choices) == set(TASKS)
     for name in choices["fbp_filter"]:
         frequency_response(64, name)
+
+
+def test_methods_and_presets_are_a_line_each():
+    runner = CliRunner()
+    for command, names in (("methods", METHODS), ("presets", PRESETS)):
+        lines = runner.invoke(cli.main, [command]).output.splitlines()
+        assert [line.split()[0] for line in lines] == list(names)
+    assert PURPOSES.keys() == PRESETS.keys()
+
+
+@pytest.mark.parametrize("arguments", [("--method", "art"), ("--preset", "quick"), ("--set", "gama=1")])
+def test_names_are_checked_before_anything_heavy_is_imported(sample_series, tmp_path, arguments):
+    script = (
+        "import sys\nfrom resample_ct.cli import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit as end: assert end.code\n"
+        "assert 'torch' not in sys.modules and 'monai' not in sys.modules"
+    )
+    command = [sys.executable, "-c", script, "reconstruct", sample_series, "--out", tmp_path / "out"]
+    result = subprocess.run([*command, *arguments], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert arguments[1] in result.stderr
 
 
 def test_simulate_info_reconstruct(sample_series, tmp_path):

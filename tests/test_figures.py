@@ -9,15 +9,16 @@ import pytest
 import torch
 
 from resample_ct.bundles.bundle import read_bundle
+from resample_ct.bundles.fbp_unet import read_fbp_unet
+from resample_ct.bundles.refiner import read_refiner
 from resample_ct.io.study import read_study
 from resample_ct.metrics import psnr
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.noise import GaussianNoise
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.cascade import Cascade, read_refiner
+from resample_ct.reconstruct.cascade import Cascade
 from resample_ct.reconstruct.classical import TV
-from resample_ct.reconstruct.fbp_unet import read_fbp_unet
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.run import pipeline
 from resample_ct.run.job import Job

@@ -101,7 +101,7 @@ def read_card(folder: Path, *kinds: type[Card], option: str | None = None) -> Ca
         section = content[SECTION] if isinstance(content, dict) and SECTION in content else None
     except OSError:
         raise PriorError(
-            f"--{option or kinds[0].option()} {folder}: no configs/metadata.json, expected a bundle "
+            f"--{option or kinds[0].option} {folder}: no configs/metadata.json, expected a bundle "
             "written by `resample-ct fine-tune` or `convert`; name such a folder"
         ) from None
     except ValueError as error:

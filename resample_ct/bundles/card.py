@@ -52,18 +52,13 @@ class BundleCard(BaseModel, ABC):
     method: ClassVar[str]
     """Which of `resample-ct reconstruct`'s methods runs the bundle."""
 
-    job_field: ClassVar[str] = "prior"
-    """Which field of a `Job` names the bundle; the command's option is called the same."""
-
-    @classmethod
-    def option(cls) -> str:
-        """The command's option that names the bundle, without its dashes."""
-        return cls.job_field.replace("_", "-")
+    option: ClassVar[str] = "prior"
+    """The bundle's name in `resample_ct.bundles.kinds.BUNDLES`."""
 
     @classmethod
     def shipped(cls) -> Path:
         """The bundle of this kind that comes with the package."""
-        return Path(__file__).parents[1] / "prior" / "shipped" / cls.option()
+        return Path(__file__).parents[1] / "prior" / "shipped" / cls.option
 
     kind: str
     bundle_format: Literal[2] = FORMAT_VERSION

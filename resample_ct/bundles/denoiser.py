@@ -40,7 +40,7 @@ class DnCNNCard(DenoiserCard):
     """Of ADMM-PnP's denoiser."""
 
     method: ClassVar[str] = "admm-pnp"
-    job_field: ClassVar[str] = "dncnn"
+    option: ClassVar[str] = "dncnn"
 
     kind: Literal["dncnn"] = "dncnn"
     denoiser: DnCNNSettings = DnCNNSettings()
@@ -50,14 +50,23 @@ class UNetDenoiserCard(DenoiserCard):
     """Of PnP-UNet's denoiser."""
 
     method: ClassVar[str] = "pnp-unet"
-    job_field: ClassVar[str] = "unet_denoiser"
+    option: ClassVar[str] = "unet-denoiser"
 
     kind: Literal["unet-denoiser"] = "unet-denoiser"
     denoiser: ResidualUNetSettings = ResidualUNetSettings()
 
 
-def read_denoiser(kind: type[DenoiserCard], folder: Path | None = None, device: str = "cpu") -> Denoiser:
+def read_dncnn(folder: Path | None = None, device: str = "cpu") -> Denoiser:
     """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
+    return _read(DnCNNCard, folder, device)
+
+
+def read_unet_denoiser(folder: Path | None = None, device: str = "cpu") -> Denoiser:
+    """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
+    return _read(UNetDenoiserCard, folder, device)
+
+
+def _read(kind: type[DenoiserCard], folder: Path | None, device: str) -> Denoiser:
     folder = folder or kind.shipped()
     card = read_card(folder, kind)
     network = read_networks(folder, card, device)["denoiser"]

@@ -96,7 +96,7 @@ def inference_config(card: BundleCard) -> dict[str, Any]:
             "methods": f"$({card.method!r},)",
             # MONAI's command line makes a number of 12.
             "slices": "$None if @slices is None else str(@slices)",
-            card.job_field: "$Path(@bundle_root)",
+            "bundles": {card.option: "$Path(@bundle_root)"},
             "device": "@device",
         },
         "run": ["$reconstruct(@job, resume=False)"],
@@ -128,7 +128,7 @@ def readme(card: BundleCard) -> str:
 ## Use
 
 ```
-resample-ct reconstruct STUDY --method {card.method} --{card.option()} BUNDLE --out OUT
+resample-ct reconstruct STUDY --method {card.method} --{card.option} BUNDLE --out OUT
 ```
 
 or through MONAI, from this folder (`pip install fire` first, which MONAI's command line needs):

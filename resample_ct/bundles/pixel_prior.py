@@ -15,7 +15,7 @@ class PixelPriorCard(BundleCard):
     """Of a diffusion model on pixels: one UNet that predicts the clean slice."""
 
     method: ClassVar[str] = "dds"
-    job_field: ClassVar[str] = "pixel_prior"
+    option: ClassVar[str] = "pixel-prior"
 
     kind: Literal["pixel-prior"] = "pixel-prior"
     unet: PixelUNetSettings = PixelUNetSettings()

@@ -10,13 +10,13 @@ import click
 from resample_ct.command import Command, option
 from resample_ct.commands.job_options import (
     INPUT,
-    METHODS,
     SIMULATION,
     angles_option,
     bundle_options,
     computing_options,
     deidentify_option,
     job_of,
+    method_option,
     noise_option,
     out_folder_option,
     resample_options,
@@ -29,14 +29,7 @@ from resample_ct.commands.job_options import (
 @click.argument("studies", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @slices_option
 @option(INPUT, "--series", multiple=True, help="SeriesInstanceUID of each STUDY, in their order.")
-@option(
-    METHODS,
-    "--method",
-    "methods",
-    multiple=True,
-    default=("fbp", "tv", "fbp-unet", "resample"),
-    help="Of docs/methods.md; repeat for several.",
-)
+@method_option("fbp", "tv", "fbp-unet", "resample")
 @resample_options
 @angles_option(multiple=True, default=(25,))
 @noise_option("noises", multiple=True, default=("gaussian:0.01",))
@@ -60,6 +53,8 @@ def compare(
     from resample_ct.run.work_folder import refuse_out
 
     refuse_out(out)
+    common = job_of(source=studies[0], out=out, **options)
+    # What takes seconds to import, once the command is known to make sense.
     from resample_ct.device import check_device
     from resample_ct.extras import needs_extra
     from resample_ct.progress import progress_bar
@@ -68,8 +63,7 @@ def compare(
         from resample_ct.comparison.conditions import Comparison
         from resample_ct.comparison.run import compare as run
 
-    check_device(options["device"])
-    common = job_of(source=studies[0], out=out, **options)
+    check_device(common.device)
     comparison = Comparison(common, studies, series, noises, angles, lesions)
     with progress_bar() as progress:
         notes = run(comparison, resume, progress)

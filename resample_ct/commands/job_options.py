@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from resample_ct.bundles.kinds import BUNDLES
 from resample_ct.command import option
+from resample_ct.reconstruct import methods as table
 
 if TYPE_CHECKING:
     from resample_ct.run.job import Job
@@ -56,6 +58,22 @@ deidentify_option = option(
 resume_option = option(
     OUTPUT, "--resume", is_flag=True, help="Continue an interrupted run of the same command."
 )
+
+
+def method_option(*default: str) -> Decorator:
+    """`--method`."""
+    return option(
+        METHODS,
+        "--method",
+        "methods",
+        multiple=True,
+        default=default,
+        type=click.Choice(tuple(table.METHODS)),
+        metavar="NAME",
+        help="Repeat for several; `resample-ct methods` lists them.",
+    )
+
+
 set_option = option(
     METHODS, "--set", "overrides", multiple=True, help="A setting of ReSample, as gamma=40; repeats."
 )
@@ -76,18 +94,24 @@ _SHIPPED = "[default: the shipped one]"
 prior_option = option(
     NETWORKS, "--prior", type=PATH, help=f"Bundle of the latent diffusion prior.  {_SHIPPED}"
 )
+
+
+def _parameter(bundle: str) -> str:
+    """What click calls the option of a kind of bundle."""
+    return f"bundle_{bundle.replace('-', '_')}"
+
+
 bundle_options = together(
-    prior_option,
-    option(NETWORKS, "--fbp-unet", type=PATH, help=f"Bundle of FBP-UNet.  {_SHIPPED}"),
-    option(NETWORKS, "--refiner", type=PATH, help=f"Bundle of the cascade's second network.  {_SHIPPED}"),
-    option(
-        NETWORKS,
-        "--pixel-prior",
-        type=PATH,
-        help=f"Bundle of the prior of dps, mcg, ddrm, dmps, dds.  {_SHIPPED}",
-    ),
-    option(NETWORKS, "--dncnn", type=PATH, help=f"Bundle of admm-pnp's denoiser.  {_SHIPPED}"),
-    option(NETWORKS, "--unet-denoiser", type=PATH, help=f"Bundle of pnp-unet's denoiser.  {_SHIPPED}"),
+    *(
+        option(
+            NETWORKS,
+            f"--{kind.name}",
+            _parameter(kind.name),
+            type=PATH,
+            help=f"Bundle: {kind.summary}  {_SHIPPED}",
+        )
+        for kind in BUNDLES.values()
+    )
 )
 seed_option = option(
     COMPUTING,
@@ -127,9 +151,11 @@ def job_of(*, methods: tuple[str, ...], preset: str, overrides: tuple[str, ...],
     from resample_ct.reconstruct.resample_settings import settings_from
     from resample_ct.run.job import Job
 
+    given = {name: fields.pop(_parameter(name)) for name in BUNDLES}
     return Job(
         methods=tuple(dict.fromkeys(methods)),
         preset=preset,
         settings=settings_from(preset, overrides),
+        bundles={name: folder for name, folder in given.items() if folder is not None},
         **fields,
     )

@@ -19,6 +19,7 @@ from resample_ct.commands.job_options import (
     computing_options,
     deidentify_option,
     job_of,
+    method_option,
     noise_option,
     out_folder_option,
     resample_options,
@@ -27,25 +28,6 @@ from resample_ct.commands.job_options import (
     slices_option,
 )
 
-_METHOD_NAMES = (
-    "resample",
-    "fbp",
-    "cgls",
-    "sirt",
-    "tv",
-    "fbp-unet",
-    "cascade",
-    "pnp-unet",
-    "admm-pnp",
-    "dps",
-    "mcg",
-    "ddrm",
-    "dmps",
-    "dds",
-    "latent-dps",
-    "psld",
-    "latent-daps",
-)
 _COMPRESSIONS = ("rle", "jpeg-ls", "jpeg2000")
 _FILTERS = ("ramp", "hann", "shepp-logan", "cosine")
 
@@ -71,15 +53,7 @@ class _Source(click.Path):
     type=float,
     help="Standard deviation of a measured sinogram's noise, where its file does not state it.",
 )
-@option(
-    METHODS,
-    "--method",
-    "methods",
-    multiple=True,
-    default=("fbp", "tv", "resample"),
-    type=click.Choice(_METHOD_NAMES),
-    help="Repeat for several.",
-)
+@method_option("fbp", "tv", "resample")
 @resample_options
 @option(
     METHODS,
@@ -124,6 +98,16 @@ def reconstruct(
     from resample_ct.run.work_folder import refuse_out
 
     refuse_out(out)
+    local = source if isinstance(source, Path) else out.with_name(out.name + ".source")
+    job = job_of(
+        source=local,
+        out=out,
+        n_angles=angles,
+        series=series,
+        fetched_from=None if isinstance(source, Path) else source,
+        **options,
+    )
+    # What takes seconds to import, once the command is known to make sense.
     import json
     from contextlib import ExitStack
 
@@ -136,17 +120,8 @@ def reconstruct(
     from resample_ct.run import pipeline
     from resample_ct.run.report import TABLE_TITLES, summary
 
-    check_device(options["device"])
+    check_device(job.device)
     target = None if store is None else dicomweb.server(store)
-    local = source if isinstance(source, Path) else out.with_name(out.name + ".source")
-    job = job_of(
-        source=local,
-        out=out,
-        n_angles=angles,
-        series=series,
-        fetched_from=None if isinstance(source, Path) else source,
-        **options,
-    )
     with ExitStack() as stack:
         if isinstance(source, str):
             stack.enter_context(dicomweb.fetched(dicomweb.DicomwebUrl.parse(source), series, local))

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader
 
 from resample_ct.comparison.coverage import SPREADS
 from resample_ct.comparison.tissues import TISSUES
-from resample_ct.reconstruct.methods import TITLES
+from resample_ct.reconstruct.methods import METHODS
 
 # Key of a record, title, digits.
 COLUMNS = (
@@ -110,7 +110,7 @@ def page(title: str, statement: str, sections: Sequence[Section], facts: dict[st
         sections=sections,
         facts=facts,
         columns=shown,
-        titles=TITLES,
+        titles={name: method.title for name, method in METHODS.items()},
         tissues=list(TISSUES),
         normal={str(k): math.erf(k / math.sqrt(2)) for k in SPREADS},
         figure=_figure,

@@ -19,7 +19,7 @@ from resample_ct.comparison.gather import ERROR_EDGES, Gathered
 from resample_ct.comparison.lesions import place_lesions
 from resample_ct.comparison.tissues import TISSUES, body
 from resample_ct.physics.backends import make_projector
-from resample_ct.reconstruct.methods import TITLES
+from resample_ct.reconstruct.methods import METHODS
 from resample_ct.run.report import choose_rows
 
 _DISPLAY_HU = (-1000.0, 500.0)
@@ -44,7 +44,7 @@ def montage(finished: Finished, part: ComparedSlice) -> bytes:
     residuals = _residuals(finished, part)
     figure, axes = _panels(4, len(hu))
     for place, (name, image) in enumerate(hu.items()):
-        _grey(axes[0, place], image, TITLES.get(name, name))
+        _grey(axes[0, place], image, _title(name))
         axes[0, place].add_patch(
             Rectangle((column - 0.5, row - 0.5), _ZOOM, _ZOOM, fill=False, color="gold")
         )
@@ -79,7 +79,7 @@ def lesion_montage(finished: Finished, part: ComparedSlice) -> bytes:
         pairs[name] = (found, found - window.to_hu(part.images[name]))
     figure, axes = _panels(2, len(pairs))
     for place, (name, (image, difference)) in enumerate(pairs.items()):
-        _grey(axes[0, place], image, TITLES.get(name, name))
+        _grey(axes[0, place], image, _title(name))
         axes[1, place].imshow(difference, cmap="RdBu_r", vmin=-_ERROR_HU, vmax=_ERROR_HU)
         for lesion in lesions:
             radius = lesion.diameter_mm / pixel_mm
@@ -100,7 +100,7 @@ def spread_montage(finished: Finished, part: ComparedSlice) -> bytes:
         error = np.abs(part.images[name] - part.truth)
         for line, values in enumerate((error, spread)):
             axes[line, place].imshow(width * values, cmap="magma", vmin=0, vmax=_ERROR_HU)
-            title = f"{TITLES[name]}: " if line == 0 else ""
+            title = f"{METHODS[name].title}: " if line == 0 else ""
             axes[line, place].set_title(f"{title}RMS {width * _rms(values):.0f} HU", fontsize=8)
     _name_rows(axes, (f"error, 0 to {_ERROR_HU:.0f} HU", "expected"))
     return _png(figure)
@@ -114,7 +114,9 @@ def slice_plots(records: Sequence[dict[str, Any]]) -> bytes:
         for name, colour in _colours(records):
             mine = [r for r in records if r["method"] == name and r[column] is not None]
             values = [r[column] for r in mine]
-            axis.plot([r["slice"] for r in mine], values, "o-", ms=3, color=colour, label=TITLES[name])
+            axis.plot(
+                [r["slice"] for r in mine], values, "o-", ms=3, color=colour, label=METHODS[name].title
+            )
         axis.set_title(title, fontsize=9)
         axis.set_xlabel("slice", fontsize=8)
         axis.xaxis.get_major_locator().set_params(integer=True)
@@ -133,7 +135,7 @@ def histograms(gathered: Gathered) -> bytes:
         for name, colour in _colours(gathered.records):
             counts = gathered.histograms[name][tissue]
             if counts.sum():
-                axis.plot(middles, counts / counts.sum(), color=colour, lw=1, label=TITLES[name])
+                axis.plot(middles, counts / counts.sum(), color=colour, lw=1, label=METHODS[name].title)
         axis.set_title(f"{tissue}: error (HU)", fontsize=9)
         axis.set_yscale("log")
         axis.set_ylim(1e-4, 1)
@@ -148,7 +150,7 @@ def histograms(gathered: Gathered) -> bytes:
 def _colours(records: Sequence[dict[str, Any]]) -> list[tuple[str, Any]]:
     """Every method its colour, whichever others take part."""
     # From the end: the last ones get the map's strongest colours.
-    order = list(reversed(TITLES))
+    order = list(reversed(METHODS))
     return [
         (name, colormaps["tab20"](order.index(name) % 20))
         for name in dict.fromkeys(r["method"] for r in records)
@@ -174,6 +176,11 @@ def _residuals(finished: Finished, part: ComparedSlice) -> dict[str, np.ndarray]
 
 def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
+
+
+def _title(name: str) -> str:
+    """Of a method, or of the truth."""
+    return METHODS[name].title if name in METHODS else name
 
 
 def _panels(rows: int, columns: int) -> tuple[Figure, np.ndarray]:

@@ -18,13 +18,15 @@ from resample_ct.comparison.conditions import Comparison, Condition
 from resample_ct.comparison.lesions import insert, place_lesions
 from resample_ct.comparison.write import Finished, write_comparison
 from resample_ct.errors import ResampleCTError
+from resample_ct.networks.slice_unet import SliceUNet
 from resample_ct.peak_memory import forget_peak, peak_mb
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.noise import parse_noise
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.progress import Update, silent
 from resample_ct.reconstruct.base import Measurement, Reconstructor
-from resample_ct.reconstruct.methods import TITLES, build_methods
+from resample_ct.reconstruct.fbp_unet import FBPUNet
+from resample_ct.reconstruct.methods import METHODS
 from resample_ct.run.inputs import Batch, Problem, Source, pose_simulated, read_source
 from resample_ct.run.networks import Models, read_models
 from resample_ct.run.outputs import BatchFiles
@@ -53,7 +55,7 @@ def compare(comparison: Comparison, resume: bool, progress: Update = silent) -> 
     common = comparison.common
     refuse_out(common.out)
     models = read_models(common)
-    methods = build_methods(common.methods, models.options(common))
+    methods = models.methods(common)
     posed = list(_pose(comparison, models))
     inputs = {"weights": models.record(), "identity": [problem.identity for _, problem in posed]}
     with work_folder(common.out, comparison.record() | inputs, resume) as partial:
@@ -127,7 +129,7 @@ def _run(
         for files, load in kinds:
             refusal = _method(condition, problem, name, method, models.prior, files, load, steps)
             if refusal is not None:
-                gaps[name] = f"{TITLES[name]} refuses it: {refusal}"
+                gaps[name] = f"{METHODS[name].title} refuses it: {refusal}"
                 break
     return Finished(condition, problem, plain, sick, gaps, _cautions(condition, problem, models))
 
@@ -186,12 +188,12 @@ def _with_lesions(condition: Condition, problem: Problem) -> Load:
 
 def _cautions(condition: Condition, problem: Problem, models: Models) -> list[str]:
     """Where a network runs on what it was not trained for."""
-    network = models.fbp_unet
-    if network is None:
+    network = models.named.get("fbp-unet")
+    if not isinstance(network, SliceUNet):
         return []
     batch = problem.load(problem.indices[:1])
     projector = make_projector(problem.geometry, condition.job.device)
-    if network.fits(Measurement(projector, batch.sinogram, batch.noise_variance)):
+    if FBPUNet(network).fits(Measurement(projector, batch.sinogram, batch.noise_variance)):
         return []
     job = condition.job
     methods = set(job.methods)

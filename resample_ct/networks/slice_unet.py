@@ -1,4 +1,4 @@
-"""A UNet from an image to the slice, ready to run."""
+"""UNets from an image to the slice, ready to run."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ class SliceUNet:
         window: HU window that it was trained for.
         name: of its bundle.
         sha256: of its weights.
+        n_angles: views over 180 degrees that it was trained for.
+        sigma: noise of the line integrals that it was trained for, in pixels of relative attenuation.
         precision: that the network computes in.
     """
 
@@ -27,11 +29,24 @@ class SliceUNet:
     window: Window
     name: str
     sha256: str
+    n_angles: int
+    sigma: float
     _: KW_ONLY
     precision: Precision = "float32"
 
-    def believed(self, image: torch.Tensor) -> torch.Tensor:
-        """(B, 1, H, W) the slice that the network believes to be behind an image, not clipped."""
+    def __call__(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, 1, H, W) the network's prediction of the slice behind an image, not clipped."""
         with torch.no_grad(), network_precision(self.precision, image):
             slices: torch.Tensor = self.network(image)
         return slices.to(image)
+
+
+@dataclass(frozen=True)
+class Refiner(SliceUNet):
+    """The cascade's second network.
+
+    Attributes:
+        behind: hash of the FBP-UNet whose estimates it was trained on.
+    """
+
+    behind: str

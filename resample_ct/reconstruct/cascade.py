@@ -11,14 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
-from resample_ct.bundles.bundle import read_card, read_networks, weights_hash
-from resample_ct.bundles.refiner import RefinerCard
 from resample_ct.errors import PriorError
-from resample_ct.networks.slice_unet import SliceUNet
+from resample_ct.networks.slice_unet import Refiner, SliceUNet
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.consistency import optimise_pixels
 from resample_ct.reconstruct.fbp_unet import LAST_ITERATIONS, FBPUNet, consistent
@@ -30,9 +27,9 @@ _RIDGE_ITERATIONS = 10
 ROUND_ITERATIONS = 50
 
 
-def first_image(fbp_unet: FBPUNet, measurement: Measurement) -> torch.Tensor:
+def first_image(fbp_unet: SliceUNet, measurement: Measurement) -> torch.Tensor:
     """(B, 1, 256, 256) FBP-UNet's estimate, made consistent: what the refiner sees first."""
-    image = fbp_unet(measurement, [])
+    image = FBPUNet(fbp_unet)(measurement, [])
     return optimise_pixels(measurement, image, "ridge", _RIDGE_ITERATIONS, _RIDGE_WEIGHT, kappa=1.0)
 
 
@@ -42,21 +39,6 @@ def refined(
     """(B, 1, 256, 256) one round: what the refiner believes of an image, made consistent."""
     with torch.no_grad():
         return consistent(measurement, network(image), iterations)
-
-
-@dataclass(frozen=True)
-class Refiner(SliceUNet):
-    """The second network.
-
-    Attributes:
-        behind: hash of the FBP-UNet whose estimates it was trained on.
-    """
-
-    behind: str
-
-    def __call__(self, image: torch.Tensor) -> torch.Tensor:
-        """(B, 1, 256, 256) what the network believes of an image."""
-        return self.believed(image)
 
 
 def over_flips(network: Network) -> Network:
@@ -80,7 +62,7 @@ class Cascade:
         flips: the refiner sees every image in its four mirror images, in which the views are the same.
     """
 
-    fbp_unet: FBPUNet
+    fbp_unet: SliceUNet
     refiner: Refiner
     rounds: int = 4
     flips: bool = False
@@ -101,11 +83,3 @@ class Cascade:
             iterations = ROUND_ITERATIONS if left else LAST_ITERATIONS
             image = refined(network, measurement, image, iterations)
         return image
-
-
-def read_refiner(folder: Path | None = None, device: str = "cpu") -> Refiner:
-    """Read a bundle, the shipped one without a folder. Raises PriorError where it cannot be used."""
-    folder = folder or RefinerCard.shipped()
-    card = read_card(folder, RefinerCard)
-    network = read_networks(folder, card, device)["unet"]
-    return Refiner(network, card.window, card.name, weights_hash(card), card.behind)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 
 from resample_ct.operators.base import LinearOperator
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement
+from resample_ct.reconstruct.resample_settings import LatentRule, PixelRule
 from resample_ct.solvers.cg import pseudo_inverse_step, regularised_data_consistency
 from resample_ct.solvers.gauss_newton import gauss_newton
 from resample_ct.solvers.norm import operator_norm
 from resample_ct.solvers.tv import piccs, weight_for_noise
-
-PixelRule = Literal["pseudo-inverse", "ridge", "piccs", "gradient"]
-LatentRule = Literal["adam", "gauss-newton"]
 
 # Conjugate-gradient iterations between two linearisations of the decoder, and Levenberg's damping for an
 # operator of norm 1: both measured on the validation patients (docs/ablations.md).

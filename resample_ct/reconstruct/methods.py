@@ -1,146 +1,155 @@
-"""The one list of methods: a name, and how it is built from what the command was given."""
+"""The one list of methods, which the command line, the documents, the reports and the tests read.
+
+A new method is a file in this folder and a line here (CONTRIBUTING.md). Nothing is imported before a
+method is built, so that a list of names costs nothing; each method's class is also an attribute of this
+module: `resample_ct.methods.TV(iterations=300)`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
 from resample_ct.errors import OptionError
-from resample_ct.networks.denoiser import Denoiser
-from resample_ct.prior.latent import LatentPrior
-from resample_ct.prior.pixel import PixelPrior
-from resample_ct.reconstruct.admm_pnp import ADMMPnP
-from resample_ct.reconstruct.base import Reconstructor
-from resample_ct.reconstruct.cascade import Cascade, Refiner
-from resample_ct.reconstruct.classical import CGLS, FBP, SIRT, TV
-from resample_ct.reconstruct.ddrm import DDRM
-from resample_ct.reconstruct.dds import DDS
-from resample_ct.reconstruct.dmps import DMPS
-from resample_ct.reconstruct.dps import DPS
-from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet, FBPUNet
-from resample_ct.reconstruct.latent_daps import LatentDAPS
-from resample_ct.reconstruct.latent_dps import LatentDPS
-from resample_ct.reconstruct.mcg import MCG
-from resample_ct.reconstruct.pnp_unet import PnPUNet
-from resample_ct.reconstruct.psld import PSLD
-from resample_ct.reconstruct.resample import ReSample
-from resample_ct.reconstruct.resample_settings import PRESETS, ReSampleSettings
-from resample_ct.reconstruct.start import CascadeStart, FBPUNetStart
+
+if TYPE_CHECKING:
+    from resample_ct.reconstruct.base import Reconstructor
+    from resample_ct.reconstruct.resample_settings import ReSampleSettings
+
+
+def _balanced() -> ReSampleSettings:
+    from resample_ct.reconstruct.resample_settings import settings_from
+
+    return settings_from("balanced")
 
 
 @dataclass(frozen=True)
 class MethodOptions:
-    """What a method may be built from."""
+    """What a run may tell its methods.
 
-    prior: LatentPrior | None
-    resample: ReSampleSettings = PRESETS["balanced"]
-    fbp_filter: str = "ramp"
-    fbp_unet: FBPUNet | None = None
-    pixel_prior: PixelPrior | None = None
-    dncnn: Denoiser | None = None
-    unet_denoiser: Denoiser | None = None
-    refiner: Refiner | None = None
+    Attributes:
+        filter: FBP's.
+        settings: ReSample's.
+    """
 
-
-Model = TypeVar("Model")
+    filter: str = "ramp"
+    settings: ReSampleSettings = field(default_factory=_balanced)
 
 
-def _given(model: Model | None, what: str, option: str) -> Model:
-    if model is None:
-        raise OptionError(f"{option}: no {what}, expected a bundle; give {option}")
-    return model
+@dataclass(frozen=True)
+class Method:
+    """One method by name.
+
+    Attributes:
+        name: what the command line and the records call it.
+        title: what reports call it.
+        summary: what it does, in a line.
+        made_by: "module:class" in this folder, or a function of the class, that builds it.
+        needs: names of `resample_ct.bundles.kinds.BUNDLES`, whose networks are its first arguments.
+        takes: fields of `MethodOptions`, which are its arguments by keyword.
+    """
+
+    name: str
+    title: str
+    summary: str
+    made_by: str
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+
+    def needs_with(self, options: MethodOptions) -> tuple[str, ...]:
+        """The bundles that it needs, with those of ReSample's start."""
+        start = options.settings.start if "settings" in self.takes else None
+        return self.needs if start is None else (*self.needs, *start.needs)
+
+    def build(self, networks: Mapping[str, Any], options: MethodOptions) -> Reconstructor:
+        """The method, ready to run; raises OptionError where a network that it needs is missing."""
+        needs = self.needs_with(options)
+        for name in needs:
+            if name not in networks:
+                raise OptionError(f"method {self.name}: no {name}, expected a bundle; give --{name}")
+        make = resolve_name(f"{__package__}.{self.made_by}")
+        made: Reconstructor = make(
+            *(networks[name] for name in needs), **{name: getattr(options, name) for name in self.takes}
+        )
+        return made
 
 
-def _latent(options: MethodOptions) -> LatentPrior:
-    return _given(options.prior, "prior", "--prior")
+_METHODS = (
+    Method("fbp", "FBP", "Filtered back-projection.", "classical:FBP", takes=("filter",)),
+    Method("cgls", "CGLS", "Least squares by conjugate gradients, stopped early.", "classical:CGLS"),
+    Method("sirt", "SIRT", "Simultaneous iterative reconstruction.", "classical:SIRT"),
+    Method("tv", "TV", "Total variation, its weight set by the noise.", "classical:TV"),
+    Method("fbp-unet", "FBP-UNet", "A UNet on the FBP.", "fbp_unet:FBPUNet", ("fbp-unet",)),
+    Method(
+        "cascade",
+        "Cascade",
+        "FBP-UNet, then rounds of a second UNet, each made consistent with the data.",
+        "cascade:Cascade",
+        ("fbp-unet", "refiner"),
+    ),
+    Method(
+        "pnp-unet",
+        "PnP-UNet",
+        "Proximal gradient descent with a UNet as denoiser.",
+        "pnp_unet:PnPUNet",
+        ("unet-denoiser",),
+    ),
+    Method("admm-pnp", "ADMM-PnP", "ADMM with DnCNN as denoiser.", "admm_pnp:ADMMPnP", ("dncnn",)),
+    Method("dps", "DPS", "Diffusion posterior sampling on pixels.", "dps:DPS", ("pixel-prior",)),
+    Method("mcg", "MCG", "DPS with manifold-constrained gradients.", "mcg:MCG", ("pixel-prior",)),
+    Method("ddrm", "DDRM", "Diffusion in the projector's spectrum.", "ddrm:DDRM", ("pixel-prior",)),
+    Method("dmps", "DMPS", "Diffusion with a model of the likelihood.", "dmps:DMPS", ("pixel-prior",)),
+    Method("dds", "DDS", "Diffusion with conjugate-gradient steps.", "dds:DDS", ("pixel-prior",)),
+    Method("latent-dps", "Latent-DPS", "DPS on latents.", "latent_dps:LatentDPS", ("prior",)),
+    Method("psld", "PSLD", "Latent DPS with a gluing gradient.", "psld:PSLD", ("prior",)),
+    Method(
+        "latent-daps",
+        "Latent DAPS",
+        "Annealed sampling on latents.",
+        "latent_daps:LatentDAPS",
+        ("prior",),
+    ),
+    Method(
+        "resample",
+        "ReSample",
+        "Latent diffusion with hard data consistency: the paper's method.",
+        "resample:ReSample.started",
+        ("prior",),
+        ("settings",),
+    ),
+)
+METHODS: dict[str, Method] = {method.name: method for method in _METHODS}
 
 
-def _pixel(options: MethodOptions) -> PixelPrior:
-    return _given(options.pixel_prior, "pixel prior", "--pixel-prior")
+def method_named(name: str) -> Method:
+    """A method; raises OptionError for an unknown name."""
+    if name not in METHODS:
+        raise OptionError(f"--method {name}: unknown, expected one of {', '.join(METHODS)}")
+    return METHODS[name]
 
 
-def _resample(options: MethodOptions) -> Reconstructor:
-    return ReSample(_latent(options), options.resample, _start(options))
+def build_methods(
+    names: Iterable[str], networks: Mapping[str, Any], options: MethodOptions
+) -> dict[str, Reconstructor]:
+    """Methods by name, in the order asked for; OptionError names an unknown one, or a missing network."""
+    return {name: method_named(name).build(networks, options) for name in names}
 
 
-def _start(options: MethodOptions) -> Reconstructor | None:
-    match options.resample.start:
-        case FBPUNetStart():
-            return ConsistentFBPUNet(_fbp_unet(options))
-        case CascadeStart(rounds=rounds, flips=flips):
-            return replace(_cascade(options), rounds=rounds, flips=flips)
-        case _:
-            return None
+def _classes() -> dict[str, str]:
+    """Where each class is, by its name."""
+    made_by = [method.made_by.split(".")[0] for method in _METHODS]
+    return {path.partition(":")[2]: path for path in made_by}
 
 
-def _fbp_unet(options: MethodOptions) -> FBPUNet:
-    return _given(options.fbp_unet, "network", "--fbp-unet")
+def __getattr__(name: str) -> Any:
+    """A method's class, imported when it is asked for."""
+    try:
+        return resolve_name(f"{__package__}.{_classes()[name]}")
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
 
 
-def _cascade(options: MethodOptions) -> Cascade:
-    return Cascade(_fbp_unet(options), _given(options.refiner, "network", "--refiner"))
-
-
-METHODS: dict[str, Callable[[MethodOptions], Reconstructor]] = {
-    "fbp": lambda options: FBP(options.fbp_filter),
-    "cgls": lambda options: CGLS(),
-    "sirt": lambda options: SIRT(),
-    "tv": lambda options: TV(),
-    "fbp-unet": _fbp_unet,
-    "cascade": _cascade,
-    "pnp-unet": lambda options: PnPUNet(_given(options.unet_denoiser, "denoiser", "--unet-denoiser")),
-    "admm-pnp": lambda options: ADMMPnP(_given(options.dncnn, "denoiser", "--dncnn")),
-    "dps": lambda options: DPS(_pixel(options)),
-    "mcg": lambda options: MCG(_pixel(options)),
-    "ddrm": lambda options: DDRM(_pixel(options)),
-    "dmps": lambda options: DMPS(_pixel(options)),
-    "dds": lambda options: DDS(_pixel(options)),
-    "latent-dps": lambda options: LatentDPS(_latent(options)),
-    "psld": lambda options: PSLD(_latent(options)),
-    "latent-daps": lambda options: LatentDAPS(_latent(options)),
-    "resample": _resample,
-}
-TITLES = {
-    "fbp": "FBP",
-    "cgls": "CGLS",
-    "sirt": "SIRT",
-    "tv": "TV",
-    "fbp-unet": "FBP-UNet",
-    "cascade": "Cascade",
-    "pnp-unet": "PnP-UNet",
-    "admm-pnp": "ADMM-PnP",
-    "dps": "DPS",
-    "mcg": "MCG",
-    "ddrm": "DDRM",
-    "dmps": "DMPS",
-    "dds": "DDS",
-    "latent-dps": "Latent-DPS",
-    "psld": "PSLD",
-    "latent-daps": "Latent DAPS",
-    "resample": "ReSample",
-}
-NEEDS_PRIOR = frozenset({"resample", "latent-dps", "psld", "latent-daps"})
-NEEDS_PIXEL_PRIOR = frozenset({"dps", "mcg", "ddrm", "dmps", "dds"})
-
-
-def needs_fbp_unet(names: Iterable[str], settings: ReSampleSettings) -> bool:
-    """Whether one of the methods runs FBP-UNet's network."""
-    starts_there = isinstance(settings.start, FBPUNetStart)
-    return "fbp-unet" in names or ("resample" in names and starts_there) or needs_refiner(names, settings)
-
-
-def needs_refiner(names: Iterable[str], settings: ReSampleSettings) -> bool:
-    """Whether one of the methods runs the cascade."""
-    starts_there = isinstance(settings.start, CascadeStart)
-    return "cascade" in names or ("resample" in names and starts_there)
-
-
-def build_methods(names: Iterable[str], options: MethodOptions) -> dict[str, Reconstructor]:
-    """Methods by name, in the order asked for; OptionError names an unknown one."""
-    built = {}
-    for name in names:
-        if name not in METHODS:
-            raise OptionError(f"--method {name}: unknown, expected one of {', '.join(METHODS)}")
-        built[name] = METHODS[name](options)
-    return built
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_classes()])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -60,6 +61,12 @@ class ReSample:
             object.__setattr__(self, "start", TV())
         _check_start(described, self.start)
         self.prior.schedule.timesteps(self.settings.steps, None if described is None else described.t)
+
+    @classmethod
+    def started(cls, prior: DiffusionPrior, *networks: Any, settings: ReSampleSettings) -> ReSample:
+        """ReSample and the start that its settings describe, from that start's networks."""
+        start = None if settings.start is None else settings.start.build(*networks)
+        return cls(prior, settings, start)
 
     def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `Reconstructor`."""

@@ -1,12 +1,19 @@
-"""What ReSample may start from, as values: the first time t, and the estimate that is noised to it."""
+"""What ReSample may start from, as values: the first time t, and the estimate that is noised to it.
+
+Each names the bundles whose networks its method needs, and builds the method from them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from resample_ct.errors import OptionError
+
+if TYPE_CHECKING:
+    from resample_ct.networks.slice_unet import Refiner, SliceUNet
+    from resample_ct.reconstruct.base import Reconstructor
 
 
 @dataclass(frozen=True)
@@ -17,8 +24,13 @@ class TVStart:
         t: first time.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ()
+
     t: int
     estimate: Literal["tv"] = "tv"
+
+    def build(self) -> None:
+        """None: ReSample takes TV by itself."""
 
     @property
     def code(self) -> str:
@@ -34,8 +46,16 @@ class FBPUNetStart:
         t: first time.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("fbp-unet",)
+
     t: int
     estimate: Literal["fbp-unet"] = "fbp-unet"
+
+    def build(self, fbp_unet: SliceUNet) -> Reconstructor:
+        """The method."""
+        from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet
+
+        return ConsistentFBPUNet(fbp_unet)
 
     @property
     def code(self) -> str:
@@ -53,10 +73,18 @@ class CascadeStart:
         flips: the refiner sees every image in its four mirror images and gives their mean.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("fbp-unet", "refiner")
+
     t: int
     rounds: int = 4
     flips: bool = False
     estimate: Literal["cascade"] = "cascade"
+
+    def build(self, fbp_unet: SliceUNet, refiner: Refiner) -> Reconstructor:
+        """The method."""
+        from resample_ct.reconstruct.cascade import Cascade
+
+        return Cascade(fbp_unet, refiner, self.rounds, self.flips)
 
     def __post_init__(self) -> None:
         if self.rounds < 1:
@@ -76,8 +104,13 @@ class OwnStart:
         t: first time.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ()
+
     t: int
     estimate: Literal["own"] = "own"
+
+    def build(self) -> None:
+        """None: nobody but the caller knows the method."""
 
     @property
     def code(self) -> str:
@@ -90,13 +123,13 @@ _KINDS = {kind.estimate: kind for kind in get_args(Start)}
 
 
 def start_names() -> tuple[str, ...]:
-    """What `start_values` takes: `start` is t, `start_NAME` a field."""
+    """What `start_from` takes: `start` is t, `start_NAME` a field."""
     names = dict.fromkeys(f.name for kind in _KINDS.values() for f in fields(kind) if f.name != "t")
     return ("start", *(f"start_{name}" for name in names))
 
 
-def start_values(start: Start | None, options: Mapping[str, str | None]) -> dict[str, Any] | None:
-    """A start's fields with options laid over them, not yet of the right types.
+def start_from(start: Start | None, options: Mapping[str, str | None]) -> Start | None:
+    """A start with options laid over its fields.
 
     Another estimate leaves the former one's own fields behind.
 
@@ -105,8 +138,10 @@ def start_values(start: Start | None, options: Mapping[str, str | None]) -> dict
         options: texts by `start_names`.
 
     Raises:
-        OptionError: an option that such a start has not, so that none goes unheard.
+        OptionError: an option that such a start has not, so that none goes unheard, or of another type.
     """
+    from pydantic import TypeAdapter, ValidationError
+
     former: dict[str, Any] = {} if start is None else asdict(start)
     asked = {name.removeprefix("start_"): value for name, value in options.items() if name != "start"}
     t = options.get("start", former.get("t"))
@@ -126,4 +161,11 @@ def start_values(start: Start | None, options: Mapping[str, str | None]) -> dict
                 f"start_{name}: found {asked[name]} with a start from {estimate}, which has none"
             )
     kept = former if former.get("estimate") == estimate else {}
-    return {**kept, **asked, "estimate": estimate, "t": t}
+    values = {**kept, **asked, "estimate": estimate, "t": t}
+    try:
+        made: Start = TypeAdapter(_KINDS[estimate]).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "start" if first["loc"] == ("t",) else f"start_{first['loc'][0]}"
+        raise OptionError(f"--set {name}={first['input']}: {first['msg']}") from None
+    return made

@@ -20,7 +20,6 @@ from resample_ct.extras import needs_extra
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.progress import Update
 from resample_ct.reconstruct.base import Reconstructor
-from resample_ct.reconstruct.methods import build_methods
 from resample_ct.run.inputs import Batch, Problem
 from resample_ct.run.job import Job
 from resample_ct.run.networks import Models, read_models
@@ -133,7 +132,7 @@ def on_worker(compute: Compute, terms: Terms, problem: Problem, name: str, batch
                 f"{record[option]['sha256']}, expected the client's {model['name']} with "
                 f"{model['sha256']}; copy the client's bundle to every worker, to the same path"
             )
-    method = build_methods((name,), models.options(terms.job))[name]
+    method = models.methods(replace(terms.job, methods=(name,)))[name]
     return compute(terms.job, problem, method, name, batch, models.prior)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from resample_ct.bundles.kinds import BUNDLES
 from resample_ct.errors import OptionError
-from resample_ct.networks.precision import Precision
+from resample_ct.reconstruct.methods import method_named
 from resample_ct.reconstruct.resample_settings import (
     DEFAULT_PRESET,
     ReSampleSettings,
@@ -36,12 +38,8 @@ class Job:
         batch: slices at once; part of the record, because sums of floats depend on it.
         device: of torch.
         precision: of the latent prior's networks, FBP-UNet and the refiner.
-        prior: a bundle's folder; None takes the shipped one.
-        fbp_unet: FBP-UNet's bundle; None takes the shipped one.
-        refiner: the bundle of the cascade's second network; None takes the shipped one.
-        pixel_prior: the same for the diffusion prior on pixels.
-        dncnn: the same for ADMM-PnP's denoiser.
-        unet_denoiser: the same for PnP-UNet's denoiser.
+        bundles: folders of networks, by names of `resample_ct.bundles.kinds.BUNDLES`; the shipped ones
+            of those that are not named.
         preset: where `settings` come from: `balanced` where neither is given, None for others' settings.
         settings: ReSample's; the preset's where they are not given.
         fbp_filter: FBP's.
@@ -62,13 +60,8 @@ class Job:
     seed: int = 0
     batch: int = 4
     device: str = "cpu"
-    precision: Precision = "float32"
-    prior: Path | None = None
-    fbp_unet: Path | None = None
-    refiner: Path | None = None
-    pixel_prior: Path | None = None
-    dncnn: Path | None = None
-    unet_denoiser: Path | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+    bundles: Mapping[str, Path] = field(default_factory=dict, hash=False)
     preset: str | None = None
     settings: ReSampleSettings = None  # type: ignore[assignment]  # filled in by __post_init__
     fbp_filter: str = "ramp"
@@ -80,8 +73,14 @@ class Job:
     def __post_init__(self) -> None:
         """The preset's settings where none are given.
 
-        Raises OptionError for an unknown preset, or a noise that no measurement has.
+        Raises OptionError for an unknown method, kind of bundle or preset, or a noise that no measurement
+        has.
         """
+        for name in self.methods:
+            method_named(name)
+        for name in self.bundles:
+            if name not in BUNDLES:
+                raise OptionError(f"bundles: found {name}, expected names of {', '.join(BUNDLES)}")
         if self.sigma is not None and not 0 <= self.sigma < math.inf:
             raise OptionError(
                 f"--sigma {self.sigma:g}: expected a finite number from 0 up, the standard deviation "

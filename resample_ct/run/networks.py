@@ -2,54 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
-from resample_ct.bundles.bundle import read_bundle
-from resample_ct.bundles.denoiser import DnCNNCard, UNetDenoiserCard, read_denoiser
-from resample_ct.bundles.pixel_prior import read_pixel_prior
+from resample_ct.bundles.kinds import BUNDLES
 from resample_ct.errors import OptionError
-from resample_ct.networks.denoiser import Denoiser
+from resample_ct.networks.precision import Precision
+from resample_ct.networks.slice_unet import SliceUNet
 from resample_ct.prior.latent import LatentPrior
-from resample_ct.prior.pixel import PixelPrior
-from resample_ct.reconstruct.cascade import Refiner, read_refiner
-from resample_ct.reconstruct.fbp_unet import FBPUNet, read_fbp_unet
-from resample_ct.reconstruct.methods import (
-    NEEDS_PIXEL_PRIOR,
-    NEEDS_PRIOR,
-    MethodOptions,
-    needs_fbp_unet,
-    needs_refiner,
-)
+from resample_ct.reconstruct.base import Reconstructor
+from resample_ct.reconstruct.methods import MethodOptions, build_methods, method_named
 from resample_ct.run.job import Job
 from resample_ct.values.units import Window
 
-Model = LatentPrior | FBPUNet | Refiner | PixelPrior | Denoiser
+
+class Network(Protocol):
+    """What every network says of itself."""
+
+    @property
+    def name(self) -> str:
+        """Of its bundle."""
+
+    @property
+    def sha256(self) -> str:
+        """Of its weights."""
+
+    @property
+    def window(self) -> Window:
+        """HU window that it was trained for."""
 
 
 @dataclass(frozen=True)
 class Models:
-    """Networks by the job's needs; None where no method runs it."""
+    """The networks of a job by the name of their bundle's kind, see `BUNDLES`."""
 
-    prior: LatentPrior | None
-    fbp_unet: FBPUNet | None
-    pixel_prior: PixelPrior | None = None
-    dncnn: Denoiser | None = None
-    unet_denoiser: Denoiser | None = None
-    refiner: Refiner | None = None
+    named: Mapping[str, Network]
 
     @property
-    def named(self) -> dict[str, Model]:
-        """Those that were read, by the option that names their bundle."""
-        models: dict[str, Model | None] = {
-            "prior": self.prior,
-            "fbp-unet": self.fbp_unet,
-            "refiner": self.refiner,
-            "pixel-prior": self.pixel_prior,
-            "dncnn": self.dncnn,
-            "unet-denoiser": self.unet_denoiser,
-        }
-        return {name: model for name, model in models.items() if model is not None}
+    def prior(self) -> LatentPrior | None:
+        """The latent prior, where a method runs it."""
+        found = self.named.get("prior")
+        assert found is None or isinstance(found, LatentPrior)
+        return found
 
     @property
     def window(self) -> Window | None:
@@ -69,22 +64,13 @@ class Models:
         """What to know before they reconstruct slices of such pixels; PriorError for an unfit size."""
         return [] if self.prior is None else self.prior.notes_on(image_size, spacing_mm)
 
-    def options(self, job: Job) -> MethodOptions:
-        """What the job's methods are built from."""
-        return MethodOptions(
-            self.prior,
-            job.settings,
-            job.fbp_filter,
-            self.fbp_unet,
-            self.pixel_prior,
-            self.dncnn,
-            self.unet_denoiser,
-            self.refiner,
-        )
+    def methods(self, job: Job) -> dict[str, Reconstructor]:
+        """The job's methods by name, in its order."""
+        return build_methods(job.methods, self.named, options_of(job))
 
-    def behind(self, job: Job, method: str) -> dict[str, Model]:
+    def behind(self, job: Job, method: str) -> dict[str, Network]:
         """The networks that one method runs, by what they are."""
-        needed = _needed(job, [method])
+        needed = method_named(method).needs_with(options_of(job))
         return {name: model for name, model in self.named.items() if name in needed}
 
     def record(self) -> dict[str, dict[str, str]]:
@@ -92,35 +78,25 @@ class Models:
         return {kind: {"name": model.name, "sha256": model.sha256} for kind, model in self.named.items()}
 
 
-def _needed(job: Job, methods: Iterable[str]) -> set[str]:
-    """The options whose bundles these methods run."""
-    chosen = set(methods)
-    needs = {
-        "prior": bool(chosen & NEEDS_PRIOR),
-        "fbp-unet": needs_fbp_unet(chosen, job.settings),
-        "refiner": needs_refiner(chosen, job.settings),
-        "pixel-prior": bool(chosen & NEEDS_PIXEL_PRIOR),
-        "dncnn": "admm-pnp" in chosen,
-        "unet-denoiser": "pnp-unet" in chosen,
-    }
-    return {name for name, needed in needs.items() if needed}
+def options_of(job: Job) -> MethodOptions:
+    """What the job tells its methods."""
+    return MethodOptions(job.fbp_filter, job.settings)
 
 
 def read_models(job: Job) -> Models:
     """Read what the job's methods need. Raises PriorError for a bundle that cannot be used."""
-    device, needed = job.device, _needed(job, job.methods)
-    prior = read_bundle(job.prior, device) if "prior" in needed else None
-    fbp_unet = read_fbp_unet(job.fbp_unet, device) if "fbp-unet" in needed else None
-    refiner = read_refiner(job.refiner, device) if "refiner" in needed else None
-    return Models(
-        prior=None if prior is None else replace(prior, precision=job.precision),
-        fbp_unet=None if fbp_unet is None else replace(fbp_unet, precision=job.precision),
-        pixel_prior=read_pixel_prior(job.pixel_prior, device) if "pixel-prior" in needed else None,
-        dncnn=read_denoiser(DnCNNCard, job.dncnn, device) if "dncnn" in needed else None,
-        unet_denoiser=(
-            read_denoiser(UNetDenoiserCard, job.unet_denoiser, device)
-            if "unet-denoiser" in needed
-            else None
-        ),
-        refiner=None if refiner is None else replace(refiner, precision=job.precision),
-    )
+    options = options_of(job)
+    needed = {need for name in job.methods for need in method_named(name).needs_with(options)}
+    named = {
+        kind.name: _computing_in(job.precision, kind.read(job.bundles.get(kind.name), job.device))
+        for kind in BUNDLES.values()
+        if kind.name in needed
+    }
+    return Models(named)
+
+
+def _computing_in(precision: Precision, network: Any) -> Any:
+    """The network in a precision, where it knows more than one."""
+    if isinstance(network, LatentPrior | SliceUNet):
+        return replace(network, precision=precision)
+    return network

@@ -19,7 +19,7 @@ from resample_ct.io.nifti_write import write_nifti
 from resample_ct.io.parametric_map import write_parametric_map, write_spread_series
 from resample_ct.io.report_object import write_report
 from resample_ct.peak_memory import peak_mb
-from resample_ct.reconstruct.methods import TITLES
+from resample_ct.reconstruct.methods import METHODS
 from resample_ct.run.inputs import Problem
 from resample_ct.run.job import Job
 from resample_ct.run.networks import Models
@@ -169,12 +169,12 @@ def published_source(job: Job, problem: Problem) -> dict[str, Any]:
 
 def _derivation(job: Job, problem: Problem, name: str, models: Models) -> Derivation:
     views = problem.geometry.n_angles
-    parts = [f"{TITLES[name]} from {views} parallel-beam views", f"noise {problem.noise}"]
+    parts = [f"{METHODS[name].title} from {views} parallel-beam views", f"noise {problem.noise}"]
     if name == "resample":
         parts.append(job.told_settings)
     parts += [f"{kind} {m.name}, sha256 {m.sha256}" for kind, m in models.behind(job, name).items()]
     parts += [f"seed {job.seed}", f"resample-ct {__version__}", "research only"]
-    return Derivation(TITLES[name], views, "; ".join(parts), __version__)
+    return Derivation(METHODS[name].title, views, "; ".join(parts), __version__)
 
 
 def _write_montage(job: Job, problem: Problem, files: BatchFiles, path: Path) -> None:
@@ -199,7 +199,7 @@ def _write_report(job: Job, problem: Problem, records: list[dict[str, Any]], fol
         "Made by": f"resample-ct {__version__}, seed {job.seed}",
     }
     page = report_page(records, folder / "montage.png", facts, RESEARCH_ONLY)
-    title = ", ".join(TITLES[name] for name in job.methods)
+    title = ", ".join(METHODS[name].title for name in job.methods)
     derivation = Derivation(title, problem.geometry.n_angles, title, __version__)
     series = [folder / "dicom" / name for name in job.methods]
     write_report(problem.study, series, page, folder / "dicom" / "report.dcm", derivation)

@@ -22,7 +22,7 @@ from resample_ct.physics.backends import make_projector
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.progress import Update, silent
 from resample_ct.reconstruct.base import Measurement, Reconstructor
-from resample_ct.reconstruct.methods import NEEDS_PRIOR, build_methods
+from resample_ct.reconstruct.methods import METHODS
 from resample_ct.reconstruct.trust import judge
 from resample_ct.reconstruct.uncertainty import HasSpread
 from resample_ct.run.cluster import finish_batches
@@ -53,7 +53,7 @@ def reconstruct(
     """
     refuse_out(job.out)
     models = read_models(job)
-    methods = build_methods(job.methods, models.options(job))
+    methods = models.methods(job)
     problem = pose(job, models.window)
     problem = problem.with_notes(models.notes_on(problem.geometry.image_size, problem.grid.spacing_mm[0]))
     inputs = {"weights": models.record(), "identity": problem.identity}
@@ -124,7 +124,7 @@ def reconstruct_batch(
     seconds = (time.perf_counter() - began) / len(batch.indices)
     residual = measurement.residual(image).tolist()
     trust: list[dict[str, object]] = [{} for _ in batch.indices]
-    if name in NEEDS_PRIOR and prior is not None:
+    if prior is not None and "prior" in METHODS[name].needs:
         trust = [found.record() for found in judge(prior, measurement, image, spread)]
     image = image.cpu()
     figures: list[tuple[float | None, float | None, float | None]] = [

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from resample_ct.bundles.bundle import half_precision, write_bundle
-from resample_ct.bundles.denoiser import DnCNNCard, UNetDenoiserCard, read_denoiser
+from resample_ct.bundles.denoiser import DnCNNCard, UNetDenoiserCard, read_unet_denoiser
+from resample_ct.bundles.kinds import BUNDLES
 from resample_ct.bundles.pixel_prior import PixelPriorCard, read_pixel_prior
 from resample_ct.errors import PriorError
 from resample_ct.metrics import psnr
@@ -16,7 +17,8 @@ from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.prior.pixel import PixelUNetSettings
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.methods import MethodOptions, build_methods
+from resample_ct.reconstruct.classical import FBP
+from resample_ct.reconstruct.dds import DDS
 from resample_ct.run.simulate import method_generators
 from resample_ct.values.units import Window
 
@@ -56,7 +58,7 @@ def test_denoiser_read_is_what_was_written(tmp_path, kind, settings):
     network = settings.build()
     card = kind(**STATED, denoiser=settings, sigma=0.03)
     write_bundle(tmp_path / "b", card, {"denoiser": half_precision(network)})
-    found = read_denoiser(kind, tmp_path / "b")
+    found = BUNDLES[kind.option].read(tmp_path / "b")
     assert (found.name, found.window, found.sigma) == ("small", Window(-1000, 1500), 0.03)
     assert same_weights(found.network, network)
 
@@ -65,7 +67,7 @@ def test_one_kind_is_refused_for_another(tmp_path):
     card = DnCNNCard(**STATED, denoiser=DnCNNSettings(4, 8), sigma=0.03)
     write_bundle(tmp_path / "b", card, {"denoiser": half_precision(DnCNNSettings(4, 8).build())})
     with pytest.raises(PriorError, match="dncnn"):
-        read_denoiser(UNetDenoiserCard, tmp_path / "b")
+        read_unet_denoiser(tmp_path / "b")
     with pytest.raises(PriorError, match="dncnn"):
         read_pixel_prior(tmp_path / "b")
 
@@ -74,7 +76,7 @@ def test_shipped_denoisers_are_read_and_do_what_they_were_trained_for(real_slice
     noise = torch.randn(real_slice.shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         for kind in (DnCNNCard, UNetDenoiserCard):
-            denoiser = read_denoiser(kind)
+            denoiser = BUNDLES[kind.option].read()
             noisy = real_slice + denoiser.sigma * noise
             assert float(psnr(denoiser.network(noisy), real_slice)) > float(psnr(noisy, real_slice)) + 7.0
 
@@ -97,9 +99,8 @@ def test_dds_with_it_is_well_above_filtered_back_projection(real_slice):
     clean = projector(real_slice)
     noise = 0.01 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     measurement = Measurement(projector, clean + noise, torch.full((1,), 1e-4))
-    methods = build_methods(["fbp", "dds"], MethodOptions(None, pixel_prior=read_pixel_prior()))
     fbp, dds = (
         float(psnr(method(measurement, method_generators(0, [0])).clamp(0, 1), real_slice))
-        for method in methods.values()
+        for method in (FBP(), DDS(read_pixel_prior()))
     )
     assert dds > fbp + 4.0

@@ -110,7 +110,9 @@ def test_report_is_one_file_that_asks_for_nothing(finished):
 
 
 def test_weights_and_seed_are_named(comparison, tiny_bundle):
-    common = replace(comparison.common, methods=("resample",), prior=tiny_bundle, settings=QUICK, seed=7)
+    common = replace(
+        comparison.common, methods=("resample",), bundles={"prior": tiny_bundle}, settings=QUICK, seed=7
+    )
     notes = run.compare(replace(comparison, common=common), resume=False)
     found = results(comparison)
     text = (common.out / "report.html").read_text()
@@ -130,7 +132,9 @@ def test_settings_of_resample_are_told_only_where_it_takes_part(finished):
 
 def test_uncertainty_map_is_held_against_the_error(comparison, tiny_bundle):
     settings = replace(QUICK, samples=2)
-    common = replace(comparison.common, methods=("fbp", "resample"), prior=tiny_bundle, settings=settings)
+    common = replace(
+        comparison.common, methods=("fbp", "resample"), bundles={"prior": tiny_bundle}, settings=settings
+    )
     run.compare(replace(comparison, common=common), resume=False)
     (row,) = results(comparison)["coverage"]
     assert row["method"] == "resample" and 20_000 < row["pixels"] <= 2 * 256**2
@@ -261,7 +265,9 @@ def pixel_bundle(tmp_path):
 
 @pytest.mark.slow
 def test_method_that_refuses_a_condition_is_a_gap_with_its_reason(comparison, pixel_bundle):
-    common = replace(comparison.common, methods=("ddrm", "fbp"), pixel_prior=pixel_bundle, slices="12")
+    common = replace(
+        comparison.common, methods=("ddrm", "fbp"), bundles={"pixel-prior": pixel_bundle}, slices="12"
+    )
     notes = run.compare(replace(comparison, common=common, angles=(100,)), resume=False)
     found = results(comparison)
     assert [row["method"] for row in found["summary"]] == ["fbp"]
@@ -273,7 +279,9 @@ def test_method_that_refuses_a_condition_is_a_gap_with_its_reason(comparison, pi
 
 
 def test_a_bundle_that_is_not_there_is_named_by_its_option(comparison, tmp_path):
-    common = replace(comparison.common, methods=("fbp", "pnp-unet"), unet_denoiser=tmp_path / "nowhere")
+    common = replace(
+        comparison.common, methods=("fbp", "pnp-unet"), bundles={"unet-denoiser": tmp_path / "nowhere"}
+    )
     with pytest.raises(PriorError, match=r"--unet-denoiser .*nowhere: no configs/metadata.json"):
         run.compare(replace(comparison, common=common), resume=False)
     assert list(common.out.parent.iterdir()) == []

@@ -14,7 +14,8 @@ from fine_tune.pixel import PixelTask, begin_pixel_prior
 from fine_tune.source import SliceSource
 from resample_ct.bundles.bundle import read_card
 from resample_ct.bundles.card import LatentPriorCard
-from resample_ct.bundles.denoiser import DnCNNCard, UNetDenoiserCard, read_denoiser
+from resample_ct.bundles.denoiser import DnCNNCard, UNetDenoiserCard
+from resample_ct.bundles.kinds import BUNDLES
 from resample_ct.bundles.pixel_prior import PixelPriorCard, read_pixel_prior
 from resample_ct.cli import main
 from resample_ct.networks.settings import AutoencoderSettings, UNetSettings
@@ -152,4 +153,4 @@ def test_pixel_prior_begins_at_a_latent_priors_inner_layers():
 @pytest.mark.parametrize("network, kind", [("dncnn", DnCNNCard), ("unet", UNetDenoiserCard)])
 def test_denoiser_is_trained_for_a_noise(two_patients, tmp_path, network, kind):
     fine_tune("denoiser", two_patients, tmp_path / "b", "--network", network, "--sigma", 0.03)
-    assert read_denoiser(kind, tmp_path / "b").sigma == 0.03
+    assert BUNDLES[kind.option].read(tmp_path / "b").sigma == 0.03

@@ -17,9 +17,8 @@ from fine_tune.fbp_unet import FBPUNetTask
 from fine_tune.loop import train
 from resample_ct.bundles.bundle import read_bundle, read_card
 from resample_ct.bundles.card import LatentPriorCard
-from resample_ct.bundles.fbp_unet import FBPUNetCard
+from resample_ct.bundles.fbp_unet import FBPUNetCard, read_fbp_unet
 from resample_ct.cli import main
-from resample_ct.reconstruct.fbp_unet import read_fbp_unet
 
 
 @pytest.fixture(scope="module")

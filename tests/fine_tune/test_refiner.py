@@ -13,10 +13,11 @@ from torch import nn
 from fine_tune.refiner import RefinerTask
 from fine_tune.source import SliceSource
 from resample_ct.bundles.bundle import read_card
-from resample_ct.bundles.refiner import RefinerCard
+from resample_ct.bundles.fbp_unet import read_fbp_unet
+from resample_ct.bundles.refiner import RefinerCard, read_refiner
 from resample_ct.cli import main
-from resample_ct.reconstruct.cascade import Cascade, read_refiner
-from resample_ct.reconstruct.fbp_unet import FBPUNet, read_fbp_unet
+from resample_ct.networks.slice_unet import SliceUNet
+from resample_ct.reconstruct.cascade import Cascade
 from resample_ct.values.units import Window
 
 SLICES = torch.cat([smooth_phantom(256), shepp_like(256)]).clamp(0, 1)
@@ -38,7 +39,7 @@ class Answer(nn.Module):
 @pytest.fixture
 def task():
     torch.manual_seed(0)
-    first = FBPUNet(SMALL.build().eval(), Window(), "first", "abc", 25, 0.01)
+    first = SliceUNet(SMALL.build().eval(), Window(), "first", "abc", 25, 0.01)
     items = [{"image": s, "next": s} for s in SLICES]
     return RefinerTask(SliceSource(items, torch.ones(2)), SLICES, first)
 

@@ -10,19 +10,18 @@ from small_networks import SMALL, measured
 
 from resample_ct.bundles.bundle import write_bundle
 from resample_ct.bundles.fbp_unet import FBPUNetCard
-from resample_ct.bundles.refiner import RefinerCard
+from resample_ct.bundles.refiner import RefinerCard, read_refiner
 from resample_ct.errors import OptionError, PriorError
+from resample_ct.networks.slice_unet import Refiner, SliceUNet
 from resample_ct.reconstruct.cascade import (
     ROUND_ITERATIONS,
     Cascade,
-    Refiner,
     first_image,
     over_flips,
-    read_refiner,
     refined,
 )
 from resample_ct.reconstruct.fbp_unet import FBPUNet
-from resample_ct.reconstruct.methods import MethodOptions, build_methods
+from resample_ct.reconstruct.methods import METHODS, MethodOptions
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.values.units import Window
@@ -33,18 +32,18 @@ STATEMENTS = {"name": "mine", "description": "d", "authors": "a", "data_source":
 @pytest.fixture
 def first():
     torch.manual_seed(0)
-    return FBPUNet(SMALL.build().eval(), Window(), "first", "abc", 25, 0.01)
+    return SliceUNet(SMALL.build().eval(), Window(), "first", "abc", 25, 0.01)
 
 
 @pytest.fixture
 def refiner():
     torch.manual_seed(1)
-    return Refiner(SMALL.build().eval(), Window(), "second", "def", behind="abc")
+    return Refiner(SMALL.build().eval(), Window(), "second", "def", 25, 0.01, behind="abc")
 
 
 def test_each_network_is_followed_by_the_measurement(real_slice, first, refiner):
     measurement = measured(real_slice)
-    before = first(measurement, [])
+    before = FBPUNet(first)(measurement, [])
     image = first_image(first, measurement)
     with torch.no_grad():
         believed = refiner.network(image)
@@ -94,11 +93,11 @@ def test_refiner_of_another_fbp_unet_is_refused(first, refiner):
 
 def test_resample_starts_there_if_told_to(tiny_prior, first, refiner):
     settings = settings_from("fast", ["start_estimate=cascade"])
-    options = MethodOptions(tiny_prior, settings, fbp_unet=first, refiner=refiner)
-    method = build_methods(["resample"], options)["resample"]
+    networks, options = {"prior": tiny_prior, "fbp-unet": first}, MethodOptions(settings=settings)
+    method = METHODS["resample"].build({**networks, "refiner": refiner}, options)
     assert isinstance(method, ReSample) and isinstance(method.start, Cascade)
-    with pytest.raises(OptionError, match="--refiner: no network"):
-        build_methods(["resample"], MethodOptions(tiny_prior, settings, fbp_unet=first))
+    with pytest.raises(OptionError, match="method resample: no refiner, expected a bundle; give --refi"):
+        METHODS["resample"].build(networks, options)
 
 
 def test_bundle_brings_back_what_it_belongs_to(tmp_path, refiner):

@@ -1,4 +1,4 @@
-"""The classical methods as Reconstructors, and the list of methods."""
+"""The classical methods as Reconstructors."""
 
 from __future__ import annotations
 
@@ -12,14 +12,7 @@ from resample_ct.physics.sparse_projector import SparseProjector
 from resample_ct.physics.system_matrix import system_matrix
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.classical import FBP
-from resample_ct.reconstruct.methods import (
-    METHODS,
-    NEEDS_PIXEL_PRIOR,
-    NEEDS_PRIOR,
-    TITLES,
-    MethodOptions,
-    build_methods,
-)
+from resample_ct.reconstruct.methods import METHODS, MethodOptions
 
 CLASSICAL = ["fbp", "cgls", "sirt", "tv"]
 OPERATOR = SparseProjector(ParallelBeam.uniform(32, 24))
@@ -32,7 +25,7 @@ def measured(sigma, image=TRUTH):
 
 
 def method(name):
-    return build_methods([name], MethodOptions(prior=None))[name]
+    return METHODS[name].build({}, MethodOptions())
 
 
 @pytest.mark.parametrize("name", CLASSICAL)
@@ -69,30 +62,3 @@ def test_fbp_needs_a_projector():
     matrix = Matrix(system_matrix(rays).toarray(), rays.image_shape, rays.sinogram_shape)
     with pytest.raises(OptionError, match="--method fbp: expected a projector of line integrals"):
         FBP()(Measurement(matrix, measured(0).sinogram, torch.zeros(2)), [])
-
-
-def test_methods_come_in_the_order_asked_for():
-    assert list(build_methods(["tv", "fbp", "cgls"], MethodOptions(prior=None))) == [
-        "tv",
-        "fbp",
-        "cgls",
-    ]
-
-
-def test_filter_reaches_fbp():
-    assert build_methods(["fbp"], MethodOptions(prior=None, fbp_filter="hann"))["fbp"] == FBP("hann")
-
-
-def test_unknown_method_is_refused():
-    with pytest.raises(OptionError, match="--method art: unknown, expected one of fbp, cgls"):
-        build_methods(["fbp", "art"], MethodOptions(prior=None))
-
-
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in CLASSICAL])
-def test_learned_method_needs_its_networks(name):
-    with pytest.raises(OptionError, match=r"no .*, expected a bundle; give --"):
-        build_methods([name], MethodOptions(prior=None))
-
-
-def test_every_method_has_a_title():
-    assert TITLES.keys() == METHODS.keys() and METHODS.keys() >= NEEDS_PRIOR | NEEDS_PIXEL_PRIOR

@@ -9,22 +9,23 @@ import torch
 from small_networks import SMALL, measured
 
 from resample_ct.bundles.bundle import write_bundle
-from resample_ct.bundles.fbp_unet import FBPUNetCard
+from resample_ct.bundles.fbp_unet import FBPUNetCard, read_fbp_unet
 from resample_ct.errors import PriorError
+from resample_ct.networks.slice_unet import SliceUNet
 from resample_ct.reconstruct.classical import FBP, TV
-from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet, FBPUNet, read_fbp_unet
+from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet, FBPUNet
 from resample_ct.values.units import Window
 
 
 @pytest.fixture
 def method():
     torch.manual_seed(0)
-    return FBPUNet(SMALL.build().eval(), Window(), "small", "0", 25, 0.01)
+    return FBPUNet(SliceUNet(SMALL.build().eval(), Window(), "small", "0", 25, 0.01))
 
 
 def test_untouched_last_layer_leaves_the_fbp(real_slice, method):
     """The network's output is added to the FBP."""
-    last = method.network.unet.final_conv
+    last = method.network.network.unet.final_conv
     torch.nn.init.zeros_(last.weight)
     torch.nn.init.zeros_(last.bias)
     measurement = measured(real_slice)
@@ -40,7 +41,7 @@ def test_slice_does_not_depend_on_its_batch(real_slice, method):
 def test_bfloat16_rounds_inside_the_network_alone(real_slice, method):
     measurement = measured(real_slice)
     exact = method(measurement, [])
-    found = replace(method, precision="bfloat16")(measurement, [])
+    found = FBPUNet(replace(method.network, precision="bfloat16"))(measurement, [])
     assert found.dtype == torch.float32 and not torch.equal(found, exact)
     assert (found - exact).norm() < 0.1 * exact.norm()
 
@@ -55,14 +56,14 @@ def test_fits_what_it_was_trained_for(real_slice, method, n_angles, sigma, fits)
 
 def test_estimate_is_consistent_with_the_measurement(real_slice, method):
     measurement = measured(real_slice)
-    estimate = ConsistentFBPUNet(method)(measurement, [])
+    estimate = ConsistentFBPUNet(method.network)(measurement, [])
     before = measurement.residual(method(measurement, []))
     assert float(measurement.residual(estimate)) < 0.05 * float(before)
 
 
 def test_estimate_is_tv_where_the_network_was_not_trained(real_slice, method):
     measurement = measured(real_slice, n_angles=12)
-    assert torch.equal(ConsistentFBPUNet(method)(measurement, []), TV()(measurement, []))
+    assert torch.equal(ConsistentFBPUNet(method.network)(measurement, []), TV()(measurement, []))
 
 
 def test_bundle_brings_back_what_it_was_trained_for(tmp_path):

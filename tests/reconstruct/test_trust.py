@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from resample_ct.bundles.bundle import read_bundle
+from resample_ct.bundles.fbp_unet import read_fbp_unet
+from resample_ct.bundles.refiner import read_refiner
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.cascade import read_refiner
-from resample_ct.reconstruct.fbp_unet import read_fbp_unet
-from resample_ct.reconstruct.methods import MethodOptions, build_methods
+from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.reconstruct.trust import (
     MISFIT_LIMIT,
@@ -114,8 +114,8 @@ def prior():
 
 def by_resample(prior, image, views=25):
     """Measure with noise 0.01 as the limits were, reconstruct and judge."""
-    options = MethodOptions(prior, PRESETS["fast"], fbp_unet=read_fbp_unet(), refiner=read_refiner())
-    method = build_methods(["resample"], options)["resample"]
+    networks = read_fbp_unet(), read_refiner()
+    method = ReSample.started(prior, *networks, settings=PRESETS["fast"])
     measurement = measured(image, views, 0.01)
     result = method(measurement, [torch.Generator().manual_seed(0)]).clamp(0, 1)
     return judge(prior, measurement, result)[0]

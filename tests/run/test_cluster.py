@@ -33,7 +33,7 @@ def job(series, tiny_bundle, tmp_path):
         out=tmp_path / "out",
         methods=("cgls", "resample"),
         batch=1,
-        prior=tiny_bundle,
+        bundles={"prior": tiny_bundle},
         settings=SETTINGS,
     )
 

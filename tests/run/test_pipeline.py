@@ -99,7 +99,9 @@ def interrupted(job, after, monkeypatch):
 
 @pytest.mark.parametrize("after", [1, 3, 4])
 def test_resumed_run_gives_the_same_bits(job, tiny_bundle, monkeypatch, after):
-    job = replace(job, methods=("fbp", "resample"), prior=tiny_bundle, settings=QUICK, slices="3:6")
+    job = replace(
+        job, methods=("fbp", "resample"), bundles={"prior": tiny_bundle}, settings=QUICK, slices="3:6"
+    )
     whole = replace(job, out=job.out.with_name("whole"))
     pipeline.reconstruct(whole, resume=False)
     interrupted(job, after, monkeypatch)
@@ -171,7 +173,7 @@ def test_resume_refuses_a_measurement_that_was_corrected(job, tmp_path, monkeypa
 
 @pytest.mark.slow
 def test_every_method_of_the_latent_prior_is_judged(job, tiny_bundle):
-    job = replace(job, methods=("fbp", "psld"), prior=tiny_bundle, slices="3")
+    job = replace(job, methods=("fbp", "psld"), bundles={"prior": tiny_bundle}, slices="3")
     pipeline.reconstruct(job, resume=False)
     fbp, psld = json.loads((job.out / "metrics.json").read_text())
     assert fbp["doubt"] is None and "can express" in psld["doubt"]
@@ -260,7 +262,7 @@ def test_pixels_that_the_prior_never_saw_are_noted(job, tiny_bundle, tmp_path):
     content = json.loads(path.read_text())
     content["resample_ct"]["spacing_mm"] = [0.2, 0.4]
     path.write_text(json.dumps(content))
-    job = replace(job, methods=("resample",), prior=bundle, settings=QUICK, slices="3")
+    job = replace(job, methods=("resample",), bundles={"prior": bundle}, settings=QUICK, slices="3")
     notes = pipeline.reconstruct(job, resume=False)
     assert any("prior tiny was trained on pixels of 0.2 to 0.4 mm" in note for note in notes)
     # Random weights express no slice at all.
@@ -272,7 +274,9 @@ def test_pixels_that_the_prior_never_saw_are_noted(job, tiny_bundle, tmp_path):
 
 def test_several_samples_give_an_uncertainty_map_at_the_same_place(job, tiny_bundle):
     settings = replace(QUICK, samples=2, start=TVStart(30))
-    job = replace(job, methods=("fbp", "resample"), prior=tiny_bundle, settings=settings, slices="3:5")
+    job = replace(
+        job, methods=("fbp", "resample"), bundles={"prior": tiny_bundle}, settings=settings, slices="3:5"
+    )
     pipeline.reconstruct(replace(job, spread_series=True), resume=False)
     image = read_study(job.out / "resample.nii.gz").volume
     spread = read_study(job.out / "resample-spread.nii.gz").volume
@@ -301,7 +305,7 @@ def test_precision_reaches_the_networks_and_the_record(job, tiny_bundle):
     changed = replace(
         job,
         methods=("resample",),
-        prior=tiny_bundle,
+        bundles={"prior": tiny_bundle},
         slices="3",
         settings=settings_from("general", ["steps=2", "pixel_iterations=2", "final_rule=none"]),
     )
