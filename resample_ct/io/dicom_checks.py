@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from pydicom.uid import EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageSt
 
 from resample_ct.errors import StudyError
 from resample_ct.io.sources import SourceFile
-from resample_ct.values.volume import SPACING_TOLERANCE, Grid
 
 # The defined terms (PS3.3 C.11.1.1.2) that are no HU: dual-energy and density maps. Scanners also
 # write "US" or terms of their own where they mean HU, so only these are refused.
@@ -138,40 +136,3 @@ def check_image(file: SourceFile, header: Dataset) -> None:
             "two unit vectors at right angles",
             "export the series again",
         )
-
-
-def check_spacing(grid: Grid, ordered: Sequence[NamedHeader]) -> list[str]:
-    """Refuse duplicate and missing slices; note uneven spacing and tilt, which are kept as they are.
-
-    A gap that is a multiple of the usual one means missing slices, unless the instance numbers go
-    on without a break: then the scan was planned so.
-    """
-    notes = []
-    gaps = grid.gaps_mm
-    if len(gaps):
-        # The lower of two middle gaps: three slices of four have gaps of one and two steps.
-        usual = float(np.percentile(gaps, 50, method="lower"))
-        for gap, (before, _), (after, _) in zip(gaps, ordered, ordered[1:], strict=False):
-            if gap <= SPACING_TOLERANCE * usual or gap < 1e-4:
-                raise StudyError(
-                    f"{after.name}: ImagePositionPatient (0020,0032): found the position of "
-                    f"{before.name}, expected one slice a position; remove one of the two"
-                )
-        for gap, (before, header), (after, following) in zip(gaps, ordered, ordered[1:], strict=False):
-            times = round(gap / usual)
-            whole = times >= 2 and abs(gap - times * usual) <= SPACING_TOLERANCE * usual * times
-            numbers = [whole_number(h, "InstanceNumber") or 0 for h in (header, following)]
-            if whole and abs(numbers[1] - numbers[0]) != 1:
-                raise StudyError(
-                    f"{after.name}: ImagePositionPatient (0020,0032): found a gap of {gap:.4g} mm "
-                    f"after {before.name}, expected {usual:.4g} mm; add the {times - 1} missing "
-                    "slices, or reconstruct the two parts one by one"
-                )
-        if np.abs(gaps - usual).max() > SPACING_TOLERANCE * usual:
-            notes.append(f"uneven spacing of {gaps.min():.4g} to {gaps.max():.4g} mm kept slice by slice")
-        elif not grid.is_even:
-            notes.append("slices are shifted in their plane; NIfTI puts them on a straight line")
-    mean = grid.slice_step
-    if np.linalg.norm(np.cross(mean, grid.normal)) > SPACING_TOLERANCE * np.linalg.norm(mean):
-        notes.append("slices are sheared (gantry tilt); the geometry is kept as it is")
-    return notes

@@ -92,8 +92,11 @@ def set_geometry(header: Dataset, grid: Grid, index: int) -> None:
             ReconstructionDiameter=decimal(max(grid.rows * row_mm, grid.columns * column_mm)),
         )
     )
-    step = abs(float(grid.slice_step @ grid.normal))
     if not header.get("SliceThickness"):
-        header.SliceThickness = decimal(step)
-    if header.get("SpacingBetweenSlices"):
-        header.SpacingBetweenSlices = decimal(round(step, 6))
+        header.SliceThickness = decimal(round(grid.thickness_mm, 6))
+    if len(grid) > 1 and header.get("SpacingBetweenSlices"):
+        if grid.is_even:
+            header.SpacingBetweenSlices = decimal(round(abs(float(grid.slice_step @ grid.normal)), 6))
+        else:
+            # One number for all slices, which there is none of.
+            del header.SpacingBetweenSlices

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,6 @@ from resample_ct.errors import StudyError
 from resample_ct.io.dicom_checks import (
     ENHANCED_CT,
     check_image,
-    check_spacing,
     one_line,
     positive_number,
     required_numbers,
@@ -32,6 +31,7 @@ from resample_ct.io.dicom_decode import decode
 from resample_ct.io.enhanced_read import split_frames
 from resample_ct.io.one_object import check_frame_of_reference, check_same_geometry
 from resample_ct.io.sources import SourceFile, list_files
+from resample_ct.io.stack import check_spacing
 from resample_ct.io.study import SlicePixels, Study
 from resample_ct.values.volume import Grid
 
@@ -189,6 +189,8 @@ def _grid(instances: list[Instance]) -> tuple[Grid, list[int], list[str]]:
         columns=int(first.header.Columns),
         thickness_mm=next((step for step in steps if step), 1.0),
     )
+    if len(grid) > 1:
+        grid = replace(grid, thickness_mm=grid.usual_step_mm)
     ordered = [(instances[i].file, instances[i].header) for i in order]
     return grid, order, check_spacing(grid, ordered) + check_frame_of_reference(ordered, grid)
 

@@ -6,8 +6,9 @@ NIfTI is RAS+ and (column, row, slice); everything else here is LPS and (slice, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import nibabel as nib
@@ -18,36 +19,61 @@ from resample_ct.errors import StudyError
 from resample_ct.values.volume import Grid
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# How far the qform, which has no shear, may take any voxel from its place and still be written.
+_QFORM_ERROR_MM = 0.01
 
 
-class _EvenlySpaced:
-    """Linear interpolation along the stack to its smallest gap: NIfTI has one step for all slices."""
+def nifti_paths(path: Path, grid: Grid, numbers: Sequence[int]) -> dict[Path, range]:
+    """The files that a stack becomes, and the places of each one's slices.
 
-    def __init__(self, slices: Iterable[np.ndarray], grid: Grid) -> None:
-        self._slices = slices
-        place = np.concatenate([[0.0], np.cumsum(grid.gaps_mm)])
-        count = int(np.floor(place[-1] / grid.gaps_mm.min() + 1e-3)) + 1
-        wanted = np.arange(count) * grid.gaps_mm.min()
-        wanted[-1] = min(wanted[-1], place[-1])
-        self._lower = np.clip(np.searchsorted(place, wanted, side="right") - 1, 0, len(place) - 2)
-        self._share = ((wanted - place[self._lower]) / np.diff(place)[self._lower]).astype(np.float32)
-        positions = [np.interp(wanted, place, grid.positions[:, axis]) for axis in range(3)]
-        self.grid = replace(grid, positions=np.stack(positions, axis=1))
+    NIfTI has one step for all slices. An evenly spaced stack is one file, `path`; any other is a file
+    for each of its evenly spaced runs, named after the run's first and last slice.
 
-    def __iter__(self) -> Iterator[np.ndarray]:
-        source = iter(self._slices)
-        below, above, held = next(source), next(source), 1
-        for lower, share in zip(self._lower, self._share, strict=True):
-            while held <= lower:
-                below, above, held = above, next(source), held + 1
-            yield (1 - share) * below + share * above
+    Args:
+        path: ends in .nii or .nii.gz.
+        grid: where the slices lie.
+        numbers: what each slice is called.
+
+    >>> from resample_ct.values.volume import Grid
+    >>> z = np.array([0.0, 8.0, 232.0])
+    >>> grid = Grid(np.outer(z, [0, 0, 1]), np.eye(3)[0], np.eye(3)[1], (1.0, 1.0), 2, 2, 8.0)
+    >>> [str(name) for name in nifti_paths(Path("fbp.nii.gz"), grid, [0, 1, 29])]
+    ['fbp-slices-0-1.nii.gz', 'fbp-slices-29.nii.gz']
+    """
+    runs = grid.even_runs
+    if len(runs) == 1:
+        return {path: runs[0]}
+    suffix = ".nii.gz" if path.name.endswith(".nii.gz") else path.suffix
+    stem = path.name.removesuffix(suffix)
+    named = {}
+    for run in runs:
+        ends = sorted({numbers[run[0]], numbers[run[-1]]})
+        named[path.with_name(f"{stem}-slices-{'-'.join(map(str, ends))}{suffix}")] = run
+    return named
 
 
-def write_nifti(slices: Iterable[np.ndarray], grid: Grid, path: Path, description: str = "") -> None:
+def notes_on_parts(grid: Grid) -> list[str]:
+    """What a user should know of a stack that is several NIfTI files."""
+    count = len(grid.even_runs)
+    if count == 1:
+        return []
+    return [
+        f"NIfTI has one step for all slices: {count} evenly spaced runs are a file each, named after "
+        "their slices; no slice is interpolated"
+    ]
+
+
+def write_nifti(
+    slices: Iterable[np.ndarray],
+    grid: Grid,
+    path: Path,
+    description: str = "",
+    numbers: Sequence[int] | None = None,
+) -> tuple[Path, ...]:
     """Write HU with the right affine, in float32 (int16 where every value is whole).
 
-    An unevenly spaced stack is interpolated to even spacing, as dcm2niix does; the DICOM series
-    keeps the slices as they are. A tilted stack keeps its shear in the sform.
+    No slice is ever made up or moved: see `nifti_paths` for stacks that are not evenly spaced. A tilted
+    stack keeps its shear in the sform.
 
     Args:
         slices: (row, column) HU of each slice of the grid, gone through twice, one at a time: an array
@@ -55,26 +81,45 @@ def write_nifti(slices: Iterable[np.ndarray], grid: Grid, path: Path, descriptio
         grid: where they lie.
         path: new file ending in .nii or .nii.gz, which appears only when it is whole.
         description: at most 79 characters for the header.
+        numbers: what each slice is called in a file's name; its place in `slices` if None.
+
+    Returns:
+        The files.
 
     Raises:
-        StudyError: the file exists.
+        StudyError: a file exists.
     """
-    if path.exists():
-        raise StudyError(f"{path}: exists, expected a new file; name another one")
-    if not grid.is_even:
-        slices = _EvenlySpaced(slices, grid)
-        grid = slices.grid
-    header = _header(grid, np.dtype(np.int16 if _are_whole(slices) else np.float32), description)
-    stored = header.get_data_dtype()
+    files = nifti_paths(path, grid, range(len(grid)) if numbers is None else numbers)
+    for file in files:
+        if file.exists():
+            raise StudyError(f"{file}: exists, expected a new file; name another one")
+    stored = np.dtype(np.int16 if _are_whole(slices) else np.float32)
     partial = path.with_name(f"partial-{path.name}")
+    written: list[Path] = []
+    remaining = iter(slices)
     try:
-        with ImageOpener(str(partial), "wb") as file:
-            header.write_to(file)
-            for _, hu in zip(range(len(grid)), slices, strict=True):
-                file.write(np.ascontiguousarray(hu, stored).tobytes())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+        for file, run in files.items():
+            # A lone slice is as thick as the stack that it is of has its steps.
+            part = replace(grid.select(run), thickness_mm=grid.thickness_mm)
+            header = _header(part, stored, description)
+            with ImageOpener(str(partial), "wb") as stream:
+                header.write_to(stream)
+                for hu in _exactly(remaining, len(run), last=run.stop == len(grid)):
+                    stream.write(np.ascontiguousarray(hu, stored).tobytes())
+            os.replace(partial, file)
+            written.append(file)
+    except BaseException:
+        for file in (partial, *written):
+            file.unlink(missing_ok=True)
+        raise
+    return tuple(written)
+
+
+def _exactly(slices: Iterator[np.ndarray], count: int, last: bool) -> Iterator[np.ndarray]:
+    """The next `count` slices; ValueError where there are fewer, or more behind the last."""
+    yield from (hu for _, hu in zip(range(count), islice(slices, count), strict=True))
+    if last and next(slices, None) is not None:
+        raise ValueError("more slices than the grid has")
 
 
 def _are_whole(slices: Iterable[np.ndarray]) -> bool:
@@ -86,13 +131,13 @@ def _are_whole(slices: Iterable[np.ndarray]) -> bool:
 def _header(grid: Grid, stored: np.dtype, description: str) -> nib.Nifti1Header:
     affine = _LPS_TO_RAS @ grid.affine
     # One value that is seen as all: the header is an image's, but no image is made.
-    blank = np.broadcast_to(np.zeros((), stored), (grid.columns, grid.rows, len(grid)))
-    image = nib.Nifti1Image(blank, affine, dtype=stored)
-    step = grid.slice_step
-    sheared = abs(step @ grid.normal) < 0.9999 * np.linalg.norm(step)
-    # The qform has no shear, so a tilted stack must not carry one.
-    image.set_qform(affine, code=0 if sheared else 1)
+    shape = (grid.columns, grid.rows, len(grid))
+    image = nib.Nifti1Image(np.broadcast_to(np.zeros((), stored), shape), affine, dtype=stored)
     image.set_sform(affine, code=1)
+    image.set_qform(affine, code=1)
+    error = np.abs((image.get_qform() - affine) @ np.diag([*shape, 1.0])).sum(axis=1).max()
+    if error > _QFORM_ERROR_MM:
+        image.set_qform(affine, code=0)
     header: nib.Nifti1Header = image.header
     header.set_xyzt_units("mm", "sec")
     header.set_slope_inter(1, 0)

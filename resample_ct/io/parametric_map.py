@@ -155,7 +155,7 @@ def write_parametric_map(
         headers = _reconstruction(reconstruction)
         identity = SeriesIdentity.new(headers[0])
         row_mm, column_mm = grid.spacing_mm
-        thickness = headers[0].get("SliceThickness") or abs(float(grid.slice_step @ grid.normal))
+        thickness = headers[0].get("SliceThickness") or grid.thickness_mm
         made = ParametricMap(
             source_images=headers,
             pixel_array=pixels,

@@ -104,7 +104,11 @@ def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models,
         derivation = _derivation(job, problem, name, models)
         padded = HuSlices(problem, files, name)
         write_nifti(
-            padded, problem.grid, folder / f"{name}.nii.gz", f"{derivation.method}; research only"
+            padded,
+            problem.grid,
+            folder / f"{name}.nii.gz",
+            f"{derivation.method}; research only",
+            problem.indices,
         )
         # A DICOM series gets its padding where it is written.
         hu = (problem.window.to_hu(image) for image in files.images(name))
@@ -146,6 +150,7 @@ def _write_spread(
         problem.grid,
         folder / f"{spread_name}.nii.gz",
         f"{derivation.method}, SD of HU; research only",
+        problem.indices,
     )
     map_uid = write_parametric_map(
         problem.study, dicom / name, problem.grid, hu, dicom / f"{spread_name}.dcm", derivation

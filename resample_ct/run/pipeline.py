@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from resample_ct.device import to_device
+from resample_ct.io.nifti_write import notes_on_parts
 from resample_ct.metrics import SliceMetrics, compare
 from resample_ct.physics.backends import make_projector
 from resample_ct.prior.latent import LatentPrior
@@ -71,7 +72,8 @@ def reconstruct(
                     found = reconstruct_batch(job, problem, method, name, batch, models.prior)
                     files.save(name, first, *found)
                 done += stop - first
-        problem = problem.with_notes([note for name in methods for note in doubts(files.records(name))])
+        doubted = [note for name in methods for note in doubts(files.records(name))]
+        problem = problem.with_notes([*doubted, *notes_on_parts(problem.grid)])
         progress(done, total, "writing")
         results = partial / "results"
         # Left by a run that was stopped while it wrote.

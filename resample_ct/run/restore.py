@@ -221,7 +221,7 @@ def _write(
         else:
             grid = images.volume.grid.resized(stack.shape[-1])
             hu = prior.window.to_hu(stack[:, 0].numpy())
-            write_nifti(hu, grid, partial / f"{name}.nii.gz", described[name])
+            write_nifti(hu, grid, partial / f"{name}.nii.gz", described[name], images.indices)
     (partial / "metrics.json").write_text(json.dumps(list(records), indent=1) + "\n")
     run = {
         "research_only": True,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from resample_ct.values.spacing import even_runs, is_even
+
 AIR_HU = -1000.0
-# Positions are written with a few decimals; dicom.md and dicom-numpy both allow 1 % of the gap.
-SPACING_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -17,14 +17,15 @@ class Grid:
     """Where a stack of parallel slices lies, in patient coordinates (LPS, mm).
 
     Attributes:
-        positions: (N, 3) centre of each slice's first pixel, ascending along the normal.
+        positions: (N, 3) centre of each slice's first pixel; a study's ascend along the normal.
         row_direction: (3,) unit vector along a row, that is of increasing column; as the source
             writes it, so that it goes out as it came.
         column_direction: (3,) unit vector down a column, that is of increasing row.
         spacing_mm: distance between rows, and between columns, in DICOM's order.
         rows: pixels down.
         columns: pixels across.
-        thickness_mm: the step that a single slice is given, for want of a neighbour.
+        thickness_mm: the usual step of the stack that the slices are of, which a slice without
+            neighbours is given.
     """
 
     positions: np.ndarray
@@ -59,10 +60,21 @@ class Grid:
 
     @property
     def is_even(self) -> bool:
-        """Whether every slice lies where the mean step puts it, within 1 % of the step."""
-        regular = self.positions[0] + np.arange(len(self))[:, None] * self.slice_step
-        offset = np.linalg.norm(self.positions - regular, axis=1).max()
-        return bool(offset <= SPACING_TOLERANCE * np.linalg.norm(self.slice_step))
+        """Whether every slice lies where the mean step puts it, see `spacing.is_even`."""
+        return is_even(self.positions)
+
+    @property
+    def even_runs(self) -> list[range]:
+        """The places of neighbouring slices that lie at one step each, see `spacing.even_runs`."""
+        return even_runs(self.positions)
+
+    @property
+    def usual_step_mm(self) -> float:
+        """The most common distance of neighbouring slices along the normal, in size."""
+        if len(self) == 1:
+            return self.thickness_mm
+        # The lower of two middle gaps: three slices of four have gaps of one and two steps.
+        return float(np.percentile(np.abs(self.gaps_mm), 50, method="lower"))
 
     @property
     def affine(self) -> np.ndarray:
@@ -77,9 +89,7 @@ class Grid:
 
     def select(self, indices: Sequence[int]) -> Grid:
         """The same grid with the slices at `indices` only."""
-        # A lone slice keeps the step that it had among its neighbours.
-        step = float(abs(self.slice_step @ self.normal))
-        return replace(self, positions=self.positions[list(indices)], thickness_mm=step)
+        return replace(self, positions=self.positions[list(indices)], thickness_mm=self.usual_step_mm)
 
     def resized(self, size: int) -> Grid:
         """A square grid of size x size pixels with the same centre, over the longer side."""
