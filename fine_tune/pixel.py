@@ -12,7 +12,8 @@ from fine_tune.pictures import side_by_side
 from fine_tune.source import SliceSource
 from resample_ct.bundles.card import BundleCard, LatentPriorCard
 from resample_ct.bundles.pixel_prior import PixelPriorCard
-from resample_ct.prior.pixel import PixelPrior, PixelUNetSettings
+from resample_ct.networks.pixel_unet import PixelUNetSettings
+from resample_ct.prior.pixel import PixelPrior
 from resample_ct.prior.schedule import NoiseSchedule
 from resample_ct.reconstruct.sampling import unconditional_samples
 from resample_ct.values.network_grid import IMAGE_SIZE

@@ -1,9 +1,40 @@
-"""ReSample-CT: sparse-view CT reconstruction with a latent diffusion prior and hard data consistency."""
+"""ReSample-CT: sparse-view CT reconstruction with a latent diffusion prior and hard data consistency.
 
-import os
+    import resample_ct as rct
+
+The names below are the public ones. Each is imported when it is first asked for, so that importing the
+package costs nothing and changes nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
-# Before torch's first allocation: its large blocks in huge pages, on kernels that have them. Clearing
-# small ones after every layer takes a noticeable share of the time (docs/performance.md).
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+_PUBLIC = {
+    "read_study": "io.study:read_study",
+    "read_sinogram": "physics.sinogram_file:read_sinogram",
+    "Window": "values.units:Window",
+    "Job": "run.job:Job",
+    "run_job": "run.pipeline:reconstruct",
+    "PRESETS": "reconstruct.resample_settings:PRESETS",
+    "ReSampleSettings": "reconstruct.resample_settings:ReSampleSettings",
+    "methods": "reconstruct.methods",
+    "networks": "networks",
+    "operators": "operators",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when it is asked for."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, member = _PUBLIC[name].partition(":")
+    found = import_module(f"{__name__}.{module}")
+    return getattr(found, member) if member else found
+
+
+def __dir__() -> list[str]:
+    return sorted([*_PUBLIC, "__version__"])

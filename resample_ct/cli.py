@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from resample_ct.command import Group
@@ -47,6 +49,9 @@ def main() -> None:
 
     `resample-ct COMMAND -h` says what a command takes.
     """
+    # Before torch's first allocation: its large blocks in huge pages, on kernels that have them. Clearing
+    # small ones after every layer takes a noticeable share of the time (docs/performance.md).
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 for _command in (compare, convert, info, methods, presets, rebin, reconstruct, restore, simulate):

@@ -1,4 +1,4 @@
-"""What importing the package does, and what it leaves alone."""
+"""What importing the package does, and what it leaves alone; what the command does beyond that."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+import resample_ct
+
 _SETTING = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _ALLOCATE = """
-import torch, resample_ct
+import torch
+from resample_ct.cli import main
+main.callback()
 from pathlib import Path
 block = torch.ones(2**24)
 place = block.data_ptr() + 2**25
@@ -37,6 +41,36 @@ def asks_for_huge_pages(**environment):
 
 
 @pytest.mark.skipif(not _SETTING.exists(), reason="this kernel has no such pages")
-def test_large_blocks_are_in_huge_pages_unless_the_user_says_otherwise():
+def test_command_puts_large_blocks_in_huge_pages_unless_the_user_says_otherwise():
     assert asks_for_huge_pages()
     assert not asks_for_huge_pages(THP_MEM_ALLOC_ENABLE="0")
+
+
+def in_new_process(script):
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_import_changes_no_environment_and_loads_nothing_heavy():
+    in_new_process(
+        "import os, sys\nbefore = dict(os.environ)\nimport resample_ct\n"
+        "assert dict(os.environ) == before\n"
+        "heavy = {'torch', 'monai', 'numpy', 'pydicom', 'scipy', 'pydantic'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+
+
+def test_import_is_quick():
+    """The limit is 0.2 s; the best of five tells it from what else the machine does."""
+    script = (
+        "import time\nbegan = time.process_time()\nimport resample_ct\nprint(time.process_time() - began)"
+    )
+    assert min(float(in_new_process(script)) for _ in range(5)) < 0.2
+
+
+def test_every_public_name_is_there_and_no_other():
+    for name in dir(resample_ct):
+        assert getattr(resample_ct, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'reconstrukt'"):
+        _ = resample_ct.reconstrukt

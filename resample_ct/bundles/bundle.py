@@ -25,6 +25,7 @@ from torch import nn
 from resample_ct.bundles.card import FORMAT_VERSION, BundleCard, LatentPriorCard
 from resample_ct.bundles.monai_files import (
     SECTION,
+    as_of_today,
     card_fields,
     definitions,
     inference_config,
@@ -139,7 +140,7 @@ def read_networks(folder: Path, card: BundleCard, device: str = "cpu") -> dict[s
     Raises PriorError for weights that are missing, changed or of other networks, and for a MONAI config
     that describes other networks than the card.
     """
-    _check_config(folder, card)
+    check_config(folder, card)
     networks: dict[str, Any] = {}
     for name, settings in card.networks.items():
         path = _weights_file(folder, name)
@@ -247,7 +248,8 @@ def _check_weights(what: str, network: nn.Module, state: State) -> None:
             )
 
 
-def _check_config(folder: Path, card: BundleCard) -> None:
+def check_config(folder: Path, card: BundleCard) -> None:
+    """Raise PriorError for a MONAI config that is missing, or describes other networks than the card."""
     path = _config_file(folder)
     try:
         content = json.loads(path.read_text())
@@ -256,7 +258,7 @@ def _check_config(folder: Path, card: BundleCard) -> None:
     except ValueError as error:
         raise _damaged(path, str(error)) from None
     for name, definition in definitions(card).items():
-        if not isinstance(content, dict) or content.get(name) != definition:
+        if not isinstance(content, dict) or as_of_today(content.get(name)) != definition:
             raise PriorError(
                 f"{path}: {name} describes another network than {_metadata_file(folder)}, expected the "
                 "same; copy the bundle again"

@@ -55,6 +55,26 @@ def card_fields(content: dict[str, Any]) -> dict[str, Any]:
     return {name: content[name] for name in _SHARED if name in content} | content[SECTION]
 
 
+# What networks were called by bundles of before the first release, whose modules have moved since.
+_FORMER_TARGETS = {
+    "resample_ct.networks.denoiser.DnCNN": "resample_ct.networks.DnCNN",
+    "resample_ct.networks.residual_unet.ResidualUNet": "resample_ct.networks.ResidualUNet",
+    "resample_ct.networks.vq_autoencoder.VQAutoencoder": "resample_ct.networks.VQAutoencoder",
+    "resample_ct.prior.denoiser.DnCNN": "resample_ct.networks.DnCNN",
+    "resample_ct.prior.pixel.PixelUNet": "resample_ct.networks.PixelUNet",
+    "resample_ct.prior.residual_unet.ResidualUNet": "resample_ct.networks.ResidualUNet",
+    "resample_ct.prior.vq_autoencoder.VQAutoencoder": "resample_ct.networks.VQAutoencoder",
+}
+
+
+def as_of_today(definition: Any) -> Any:
+    """A component of a MONAI config with its network's name of today."""
+    if not isinstance(definition, dict):
+        return definition
+    target = str(definition.get("_target_"))
+    return definition | {"_target_": _FORMER_TARGETS.get(target, target)}
+
+
 def definitions(card: BundleCard) -> dict[str, Any]:
     """The networks as components of `inference.json`."""
     return {f"{name}_def": settings.definition() for name, settings in card.networks.items()}
@@ -79,7 +99,7 @@ def inference_config(card: BundleCard) -> dict[str, Any]:
         "imports": [
             "$import torch",
             "$from pathlib import Path",
-            "$from resample_ct.run.pipeline import reconstruct",
+            "$from resample_ct import run_job",
         ],
         "bundle_root": ".",
         "dataset_dir": "study",
@@ -90,7 +110,7 @@ def inference_config(card: BundleCard) -> dict[str, Any]:
         **loading,
         **card.inference,
         "job": {
-            "_target_": "resample_ct.run.job.Job",
+            "_target_": "resample_ct.Job",
             "source": "$Path(@dataset_dir)",
             "out": "$Path(@output_dir)",
             "methods": f"$({card.method!r},)",
@@ -99,7 +119,7 @@ def inference_config(card: BundleCard) -> dict[str, Any]:
             "bundles": {card.option: "$Path(@bundle_root)"},
             "device": "@device",
         },
-        "run": ["$reconstruct(@job, resume=False)"],
+        "run": ["$run_job(@job)"],
     }
 
 

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Literal
 
 from resample_ct.bundles.bundle import read_card, read_networks, weights_hash
 from resample_ct.bundles.card import BundleCard, ScheduleSettings, tensor_format
+from resample_ct.networks.pixel_unet import PixelUNetSettings
 from resample_ct.networks.settings import NetworkSettings
-from resample_ct.prior.pixel import PixelPrior, PixelUNetSettings
+from resample_ct.prior.pixel import PixelPrior
 
 
 class PixelPriorCard(BundleCard):

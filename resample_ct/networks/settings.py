@@ -14,6 +14,7 @@ from pydantic import ConfigDict, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import nn
 
+from resample_ct.networks import PUBLIC
 from resample_ct.networks.vq_autoencoder import VQAutoencoder
 
 _STRICT = ConfigDict(extra="forbid")
@@ -33,11 +34,9 @@ class NetworkSettings(ABC):
         return self.network(**self.arguments())
 
     def definition(self) -> dict[str, Any]:
-        """The same as a component of a MONAI config."""
-        return {
-            "_target_": f"{self.network.__module__}.{self.network.__qualname__}",
-            **self.arguments(),
-        }
+        """The same as a component of a MONAI config; a network of ours by its public path."""
+        name, module = self.network.__name__, self.network.__module__
+        return {"_target_": f"{__package__ if name in PUBLIC else module}.{name}", **self.arguments()}
 
 
 @dataclass(frozen=True, config=_STRICT)

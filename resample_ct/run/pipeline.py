@@ -36,7 +36,7 @@ from resample_ct.run.work_folder import refuse_out, work_folder
 
 
 def reconstruct(
-    job: Job, resume: bool, progress: Update = silent, cluster: str | None = None
+    job: Job, resume: bool = False, progress: Update = silent, cluster: str | None = None
 ) -> list[str]:
     """Run a job and write its output folder.
 

@@ -12,10 +12,10 @@ from resample_ct.bundles.pixel_prior import PixelPriorCard, read_pixel_prior
 from resample_ct.errors import PriorError
 from resample_ct.metrics import psnr
 from resample_ct.networks.denoiser import DnCNNSettings
+from resample_ct.networks.pixel_unet import PixelUNetSettings
 from resample_ct.networks.residual_unet import ResidualUNetSettings
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.prior.pixel import PixelUNetSettings
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.classical import FBP
 from resample_ct.reconstruct.dds import DDS

@@ -6,7 +6,8 @@ import pytest
 import torch
 from laws import assert_batch_is_loop, fill_zero_weights
 
-from resample_ct.prior.pixel import PixelPrior, PixelUNetSettings
+from resample_ct.networks.pixel_unet import PixelUNetSettings
+from resample_ct.prior.pixel import PixelPrior
 from resample_ct.prior.schedule import NoiseSchedule
 from resample_ct.values.units import Window
 
