@@ -361,13 +361,19 @@ CASES = (
     Case(
         "two kernels in one series",
         "refused",
-        "expected one slice a position; remove one of the two",
+        "ConvolutionKernel (0018,1210): found B40f, B70f in slices that lie between each other",
         edit=two_kernels_in_one,
+    ),
+    Case(
+        "two contrast phases, half a step apart",
+        "refused",
+        "AcquisitionNumber (0020,0012): found 1, 2 in slices that lie between each other",
+        edit=lambda d, i: put(AcquisitionNumber=1 + i % 2)(d, i),
     ),
     Case(
         "dual energy: two energies in one series",
         "refused",
-        "expected one slice a position; remove one of the two",
+        "KVP (0018,0060): found 80, 140 in slices that lie between each other, expected one acquisition",
         edit=two_energies,
     ),
     Case(

@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, CTImageStorage
 
 from resample_ct.errors import StudyError
+from resample_ct.io.acquisitions import check_one_acquisition
 from resample_ct.io.dicom_checks import (
     ENHANCED_CT,
     check_image,
@@ -192,6 +193,7 @@ def _grid(instances: list[Instance]) -> tuple[Grid, list[int], list[str]]:
     if len(grid) > 1:
         grid = replace(grid, thickness_mm=grid.usual_step_mm)
     ordered = [(instances[i].file, instances[i].header) for i in order]
+    check_one_acquisition(ordered)
     return grid, order, check_spacing(grid, ordered) + check_frame_of_reference(ordered, grid)
 
 
