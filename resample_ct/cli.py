@@ -15,10 +15,11 @@ from resample_ct.commands.rebin import rebin
 from resample_ct.commands.reconstruct import reconstruct
 from resample_ct.commands.restore import restore
 from resample_ct.commands.simulate import simulate
+from resample_ct.commands.view import view
 
 _SECTIONS = {
     "Reconstruct": ("simulate", "rebin", "reconstruct", "compare", "restore"),
-    "Look": ("info", "methods", "presets"),
+    "Look": ("info", "methods", "presets", "view"),
     "Train": ("fine-tune", "convert"),
     "Serve": ("node",),
 }
@@ -54,5 +55,5 @@ def main() -> None:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
-for _command in (compare, convert, info, methods, presets, rebin, reconstruct, restore, simulate):
+for _command in (compare, convert, info, methods, presets, rebin, reconstruct, restore, simulate, view):
     main.add_command(_command)

@@ -19,7 +19,7 @@ from resample_ct.physics.noise import parse_noise
 from resample_ct.physics.sinogram_file import is_sinogram_file, read_sinogram
 from resample_ct.run.job import Job
 from resample_ct.run.simulate import parse_slices, simulate
-from resample_ct.values.network_grid import IMAGE_SIZE
+from resample_ct.values.network_grid import IMAGE_SIZE, network_slices
 from resample_ct.values.units import Window
 from resample_ct.values.volume import Grid
 
@@ -62,6 +62,7 @@ class Problem:
         noise: in words.
         load: makes or reads the sinograms of some slices.
         sha256: of the slices' HU, or of their measured sinograms and noise.
+        load_truth: what some slices should look like, (N, 1, H, W) in [0, 1]; None where nobody knows.
     """
 
     study: Study
@@ -72,6 +73,7 @@ class Problem:
     noise: str
     load: Callable[[Sequence[int]], Batch]
     sha256: str
+    load_truth: Callable[[Sequence[int]], torch.Tensor] | None = None
 
     @property
     def identity(self) -> str:
@@ -119,6 +121,9 @@ def pose_simulated(job: Job, source: Source, window: Window | None) -> Problem:
         assert sinogram.noise_sigma is not None
         return _batch(some, sinogram.data, sinogram.noise_sigma, truth)
 
+    def load_truth(some: Sequence[int]) -> torch.Tensor:
+        return network_slices(study.select(some).volume, used)[0]
+
     return Problem(
         study=study.select(indices),
         grid=grid.select(indices),
@@ -128,6 +133,7 @@ def pose_simulated(job: Job, source: Source, window: Window | None) -> Problem:
         noise=f"{job.noise} (simulated)",
         load=load,
         sha256=source.sha256,
+        load_truth=load_truth,
     )
 
 

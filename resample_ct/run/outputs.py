@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from resample_ct import __version__
 from resample_ct.io.derivation import RESEARCH_ONLY, Derivation
@@ -24,6 +25,7 @@ from resample_ct.run.inputs import Problem
 from resample_ct.run.job import Job
 from resample_ct.run.networks import Models
 from resample_ct.run.report import choose_rows, report_page, write_montage, write_tables
+from resample_ct.viewer.page import TRUTH, write_viewer
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,19 @@ class HuSlices:
             yield self.problem.study.with_padding(self.problem.window.to_hu(image), index)
 
 
+@dataclass(frozen=True)
+class TruthSlices:
+    """As `HuSlices`, the source on the same grid in the same HU window: what a method should give."""
+
+    problem: Problem
+    load: Callable[[Sequence[int]], torch.Tensor]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for place, index in enumerate(self.problem.indices):
+            hu = self.problem.window.to_hu(self.load([index])[0, 0].numpy())
+            yield self.problem.study.with_padding(hu, place)
+
+
 def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models, folder: Path) -> None:
     """Write everything into a new `folder`."""
     folder.mkdir()
@@ -116,6 +131,10 @@ def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models,
             problem.study, hu, problem.grid, folder / "dicom" / name, derivation, job.compress
         )
         series |= _write_spread(job, problem, files, name, folder, derivation)
+    if problem.load_truth is not None:
+        truth = TruthSlices(problem, problem.load_truth)
+        described = "Source on this grid; research only"
+        write_nifti(truth, problem.grid, folder / f"{TRUTH}.nii.gz", described, problem.indices)
     records = [record for name in job.methods for record in files.records(name)]
     write_tables(records, folder)
     _write_montage(job, problem, files, folder / "montage.png")
@@ -126,11 +145,13 @@ def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models,
         "versions": versions(),
         "models": models.record(),
         "source": published_source(job, problem),
+        "measurement": {"views": problem.geometry.n_angles, "noise": problem.noise},
         "series": series,
         "notes": list(problem.study.notes),
         "peak_memory_mb": peak_mb(),
     }
     (folder / "run.json").write_text(json.dumps(run, indent=2) + "\n")
+    write_viewer(folder, folder / "view.html")
 
 
 def _write_spread(
@@ -185,7 +206,7 @@ def _derivation(job: Job, problem: Problem, name: str, models: Models) -> Deriva
 def _write_montage(job: Job, problem: Problem, files: BatchFiles, path: Path) -> None:
     rows = choose_rows(len(problem.indices))
     chosen = [problem.indices[row] for row in rows]
-    truth = problem.load(chosen).truth
+    truth = None if problem.load_truth is None else problem.load_truth(chosen)
     images = {
         name: np.stack([v for i, v in enumerate(files.images(name)) if i in rows]) for name in job.methods
     }

@@ -63,7 +63,7 @@ def test_no_file_and_no_name_of_one_holds_the_patient(job, source):
     uids = {str(e.value) for h in study.headers for e in h.iterall() if e.VR == "UI"}
     uids = {uid for uid in uids if not uid.startswith("1.2.840.10008.")}
     files = [path for path in job.out.rglob("*") if path.is_file()]
-    assert len(files) == 9
+    assert len(files) == 11
     # Who has the images could hash them, and know whose result this is.
     assert study.sha256() not in (job.out / "run.json").read_text()
     for path in files:

@@ -49,6 +49,8 @@ def test_folder_holds_everything_that_was_promised(job):
         "metrics.json",
         "montage.png",
         "run.json",
+        "truth.nii.gz",
+        "view.html",
     ]
     records = json.loads((job.out / "metrics.json").read_text())
     assert [(r["method"], r["slice"]) for r in records] == [

@@ -1,0 +1,1 @@
+"""A result folder as one HTML page that needs no network: methods side by side, slice by slice."""
