@@ -8,14 +8,23 @@ package costs nothing and changes nothing.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "parallel_beam": "api:parallel_beam",
+    "simulate": "api:simulate",
+    "measured": "api:measured",
+    "reconstruct": "api:reconstruct",
     "read_study": "io.study:read_study",
     "read_sinogram": "physics.sinogram_file:read_sinogram",
+    "write_series": "api:write_series",
+    "Scan": "run.scan:Scan",
+    "Result": "run.result:Result",
     "Window": "values.units:Window",
     "Job": "run.job:Job",
     "run_job": "run.pipeline:reconstruct",
@@ -38,3 +47,19 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*_PUBLIC, "__version__"])
+
+
+class _Package(ModuleType):
+    """Python would put the room `reconstruct/` in the place of the function, once it is imported."""
+
+    @property
+    def reconstruct(self) -> Any:
+        """See `resample_ct.api.reconstruct`."""
+        return __getattr__("reconstruct")
+
+    @reconstruct.setter
+    def reconstruct(self, room: ModuleType) -> None:
+        """Its modules are found by `from resample_ct.reconstruct.tv import ...` all the same."""
+
+
+sys.modules[__name__].__class__ = _Package

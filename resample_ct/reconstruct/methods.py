@@ -58,6 +58,11 @@ class Method:
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
 
+    @property
+    def class_name(self) -> str:
+        """Of the class that it is an object of."""
+        return self.made_by.partition(":")[2].partition(".")[0]
+
     def needs_with(self, options: MethodOptions) -> tuple[str, ...]:
         """The bundles that it needs, with those of ReSample's start."""
         start = options.settings.start if "settings" in self.takes else None
@@ -139,8 +144,7 @@ def build_methods(
 
 def _classes() -> dict[str, str]:
     """Where each class is, by its name."""
-    made_by = [method.made_by.split(".")[0] for method in _METHODS]
-    return {path.partition(":")[2]: path for path in made_by}
+    return {method.class_name: method.made_by.split(".")[0] for method in _METHODS}
 
 
 def __getattr__(name: str) -> Any:

@@ -221,6 +221,13 @@ def changes(settings: ReSampleSettings, preset: str) -> list[str]:
     return [f"{name}={'none' if value is None else value}" for name, value in different.items()]
 
 
+def told_settings(settings: ReSampleSettings, preset: str | None) -> str:
+    """A preset and what differs from it, in words; None is for settings that are no preset's."""
+    if preset is None:
+        return "settings of its own"
+    return ", ".join((f"preset {preset}", *changes(settings, preset)))
+
+
 def _flat(settings: ReSampleSettings) -> dict[str, Any]:
     """Every setting by the name that `settings_from` knows it by."""
     values = asdict(settings)

@@ -16,8 +16,8 @@ from resample_ct.reconstruct.methods import method_named
 from resample_ct.reconstruct.resample_settings import (
     DEFAULT_PRESET,
     ReSampleSettings,
-    changes,
     settings_from,
+    told_settings,
 )
 
 
@@ -94,9 +94,7 @@ class Job:
     @property
     def told_settings(self) -> str:
         """ReSample's settings in words: the preset and what differs from it."""
-        if self.preset is None:
-            return "settings of its own"
-        return ", ".join((f"preset {self.preset}", *changes(self.settings, self.preset)))
+        return told_settings(self.settings, self.preset)
 
     def record(self) -> dict[str, Any]:
         """The options as JSON values; of a source whose path may name the patient, a hash."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from resample_ct.bundles.kinds import BUNDLES
@@ -86,13 +87,35 @@ def options_of(job: Job) -> MethodOptions:
 def read_models(job: Job) -> Models:
     """Read what the job's methods need. Raises PriorError for a bundle that cannot be used."""
     options = options_of(job)
-    needed = {need for name in job.methods for need in method_named(name).needs_with(options)}
-    named = {
-        kind.name: _computing_in(job.precision, kind.read(job.bundles.get(kind.name), job.device))
-        for kind in BUNDLES.values()
-        if kind.name in needed
-    }
-    return Models(named)
+    needs = {need for name in job.methods for need in method_named(name).needs_with(options)}
+    return Models(networks_of(needs, job.bundles, job.device, job.precision))
+
+
+def networks_of(
+    needs: Collection[str],
+    bundles: Mapping[str, str | Path | Network],
+    device: str,
+    precision: Precision,
+) -> dict[str, Network]:
+    """Networks by the name of their bundle's kind.
+
+    Args:
+        needs: names of `BUNDLES`.
+        bundles: the folder of each, or the network itself; the shipped one of those that are not named.
+        device: where they are read to.
+        precision: that they compute in.
+
+    Raises:
+        PriorError: a bundle that cannot be used.
+    """
+    found = {}
+    for kind in BUNDLES.values():
+        if kind.name in needs:
+            given = bundles.get(kind.name)
+            if given is None or isinstance(given, str | Path):
+                given = kind.read(None if given is None else Path(given), device)
+            found[kind.name] = _computing_in(precision, given)
+    return found
 
 
 def _computing_in(precision: Precision, network: Any) -> Any:

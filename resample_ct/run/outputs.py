@@ -24,6 +24,7 @@ from resample_ct.reconstruct.methods import METHODS
 from resample_ct.run.inputs import Problem
 from resample_ct.run.job import Job
 from resample_ct.run.networks import Models
+from resample_ct.run.provenance import made_by
 from resample_ct.run.report import choose_rows, report_page, write_montage, write_tables
 from resample_ct.viewer.page import TRUTH, write_viewer
 
@@ -195,12 +196,16 @@ def published_source(job: Job, problem: Problem) -> dict[str, Any]:
 
 def _derivation(job: Job, problem: Problem, name: str, models: Models) -> Derivation:
     views = problem.geometry.n_angles
-    parts = [f"{METHODS[name].title} from {views} parallel-beam views", f"noise {problem.noise}"]
-    if name == "resample":
-        parts.append(job.told_settings)
-    parts += [f"{kind} {m.name}, sha256 {m.sha256}" for kind, m in models.behind(job, name).items()]
-    parts += [f"seed {job.seed}", f"resample-ct {__version__}", "research only"]
-    return Derivation(METHODS[name].title, views, "; ".join(parts), __version__)
+    told = job.told_settings if name == "resample" else ""
+    text = made_by(
+        METHODS[name].title,
+        f"{views} parallel-beam views",
+        problem.noise,
+        told,
+        models.behind(job, name),
+        job.seed,
+    )
+    return Derivation(METHODS[name].title, views, text, __version__)
 
 
 def _write_montage(job: Job, problem: Problem, files: BatchFiles, path: Path) -> None:

@@ -9,10 +9,10 @@ import torch
 
 from resample_ct.errors import OptionError
 from resample_ct.io.study import Study
+from resample_ct.operators.base import Operator
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.noise import NoiseModel, parse_noise
-from resample_ct.physics.projector import Projector
 from resample_ct.physics.sinogram_file import Sinogram
 from resample_ct.progress import Update, silent
 from resample_ct.values.network_grid import IMAGE_SIZE, network_slices
@@ -59,7 +59,7 @@ def parse_slices(text: str | None, count: int) -> list[int]:
 
 
 def noisy_projection(
-    projector: Projector, image: torch.Tensor, model: NoiseModel, seed: int, index: int
+    projector: Operator, image: torch.Tensor, model: NoiseModel, seed: int, index: int
 ) -> tuple[torch.Tensor, float]:
     """Measure one slice.
 
