@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,8 +11,7 @@ from resample_ct.command import Group, option
 from resample_ct.commands.job_options import device_option, seed_option, together
 
 if TYPE_CHECKING:
-    from fine_tune.loop import Task
-    from fine_tune.run import Opened, Run
+    from fine_tune.run import Run
     from resample_ct.bundles.card import BundleCard
 
 Card = TypeVar("Card", bound="BundleCard")
@@ -189,21 +187,6 @@ def _run(options: dict[str, Any]) -> Run:
     )
 
 
-def _train_network(
-    run: Run,
-    card: Card,
-    task_for: Callable[[Card, Opened], Task],
-    init: str,
-    **more: Any,
-) -> None:
-    """See `train_network`, which is told where to write and to draw."""
-    from fine_tune.one_network import train_network
-    from resample_ct.progress import progress_bar
-
-    with progress_bar() as progress:
-        train_network(card, task_for, init, run, click.echo, progress, **more)
-
-
 @fine_tune.command()
 @_training_options
 @option(
@@ -264,23 +247,11 @@ def prior(init: str, part: Any, low_rank: int, recompute: bool, predict: Any, **
 )
 def fbp_unet(init: str, angles: int, sigma: float, **options: Any) -> None:
     """Train FBP-UNet for a number of views and a noise."""
-    from fine_tune.fbp_unet import FBPUNetTask
-    from resample_ct.bundles.fbp_unet import FBPUNetCard
+    from fine_tune.fbp_unet import train_fbp_unet
+    from resample_ct.progress import progress_bar
 
-    run = _run(options)
-    card = FBPUNetCard(
-        **run.statements(),
-        description=f"FBP-UNet for {angles} parallel views.",
-        n_angles=angles,
-        sigma=sigma,
-    )
-    _train_network(
-        run,
-        card,
-        lambda card, opened: FBPUNetTask(opened.source, opened.held_out, card.n_angles, card.sigma),
-        init,
-        merit_format="{:.2f} dB",
-    )
+    with progress_bar() as progress:
+        train_fbp_unet(_run(options), init, angles, sigma, click.echo, progress)
 
 
 @fine_tune.command()
@@ -296,26 +267,11 @@ def fbp_unet(init: str, angles: int, sigma: float, **options: Any) -> None:
 )
 def refiner(init: str, fbp_unet: Path | None, **options: Any) -> None:
     """Train the second network of `cascade`, behind an FBP-UNet and for its views and noise."""
-    from fine_tune.refiner import RefinerTask
-    from resample_ct.bundles.fbp_unet import FBPUNetCard, read_fbp_unet
-    from resample_ct.bundles.refiner import RefinerCard
+    from fine_tune.refiner import train_refiner
+    from resample_ct.progress import progress_bar
 
-    run, first = _run(options), read_fbp_unet(fbp_unet)
-    card = RefinerCard(
-        **run.statements(),
-        description=f"Refines FBP-UNet's estimates of {first.n_angles} parallel views.",
-        window_hu=(first.window.lower, first.window.upper),
-        n_angles=first.n_angles,
-        sigma=first.sigma,
-        behind=first.sha256,
-    )
-    _train_network(
-        run,
-        card,
-        lambda _, opened: RefinerTask(opened.source, opened.held_out, first),
-        init,
-        relatives=(FBPUNetCard,),
-    )
+    with progress_bar() as progress:
+        train_refiner(_run(options), init, fbp_unet, click.echo, progress)
 
 
 @fine_tune.command()
@@ -328,20 +284,11 @@ def refiner(init: str, fbp_unet: Path | None, **options: Any) -> None:
 )
 def pixel(init: str, **options: Any) -> None:
     """Train the pixel-space diffusion prior of DPS, MCG, DDRM, DMPS and DDS."""
-    from fine_tune.pixel import PixelTask, begin_pixel_prior
-    from resample_ct.bundles.card import LatentPriorCard
-    from resample_ct.bundles.pixel_prior import PixelPriorCard
+    from fine_tune.pixel import train_pixel_prior
+    from resample_ct.progress import progress_bar
 
-    run = _run(options)
-    card = PixelPriorCard(**run.statements(), description="A diffusion prior of CT slices on pixels.")
-    _train_network(
-        run,
-        card,
-        lambda _, opened: PixelTask(opened.source, opened.held_out),
-        init,
-        relatives=(LatentPriorCard,),
-        begin=begin_pixel_prior,
-    )
+    with progress_bar() as progress:
+        train_pixel_prior(_run(options), init, click.echo, progress)
 
 
 @fine_tune.command()
@@ -363,16 +310,10 @@ def pixel(init: str, **options: Any) -> None:
 )
 def denoiser(init: str, network: str, sigma: float, **options: Any) -> None:
     """Train the denoiser of ADMM-PnP or PnP-UNet for one noise level."""
-    from fine_tune.denoiser import DenoiserTask
+    from fine_tune.denoiser import train_denoiser
     from resample_ct.bundles.denoiser import DnCNNCard, UNetDenoiserCard
+    from resample_ct.progress import progress_bar
 
-    run = _run(options)
-    kind, crop = (DnCNNCard, 64) if network == "dncnn" else (UNetDenoiserCard, 128)
-    description = f"Removes Gaussian noise of {sigma:g} from CT slices in [0, 1]."
-    card = kind(**run.statements(), description=description, sigma=sigma)
-    _train_network(
-        run,
-        card,
-        lambda card, opened: DenoiserTask(opened.source, opened.held_out, card.sigma, crop),
-        init,
-    )
+    kind = DnCNNCard if network == "dncnn" else UNetDenoiserCard
+    with progress_bar() as progress:
+        train_denoiser(_run(options), init, kind, sigma, click.echo, progress)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
 from fine_tune.loop import generator_of_step
+from fine_tune.one_network import train_network
+from fine_tune.run import Run
 from fine_tune.slice_task import SliceTask, in_one_pass, squared_error
 from fine_tune.source import SliceSource
+from resample_ct.bundles.denoiser import DenoiserCard, DnCNNCard, UNetDenoiserCard
+from resample_ct.progress import Update
+
+# Side of the crops that each network learns from.
+_CROPS: dict[type[DenoiserCard], int] = {DnCNNCard: 64, UNetDenoiserCard: 128}
 
 
 class DenoiserTask(SliceTask):
@@ -40,3 +49,23 @@ class DenoiserTask(SliceTask):
     def found(self, network: nn.Module) -> torch.Tensor:
         """Of the noisy slices."""
         return in_one_pass(network, self._shown)
+
+
+def train_denoiser(
+    run: Run,
+    init: str,
+    kind: type[DenoiserCard],
+    sigma: float,
+    say: Callable[[str], None],
+    progress: Update,
+) -> None:
+    """Train and write a denoiser of a kind for noise `sigma`; see `train_network`."""
+    description = f"Removes Gaussian noise of {sigma:g} from CT slices in [0, 1]."
+    train_network(
+        kind(**run.statements(), description=description, sigma=sigma),
+        lambda card, opened: DenoiserTask(opened.source, opened.held_out, card.sigma, _CROPS[kind]),
+        init,
+        run,
+        say,
+        progress,
+    )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
 from fine_tune.loop import generator_of_step
+from fine_tune.one_network import train_network
+from fine_tune.run import Run
 from fine_tune.slice_task import SliceTask, in_one_pass, squared_error
 from fine_tune.source import SliceSource
+from resample_ct.bundles.fbp_unet import FBPUNetCard
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.progress import Update
 from resample_ct.solvers.fbp import fbp
 from resample_ct.values.network_grid import IMAGE_SIZE
 
@@ -52,3 +58,24 @@ class FBPUNetTask(SliceTask):
     def found(self, network: nn.Module) -> torch.Tensor:
         """Of the FBP."""
         return in_one_pass(network, self._shown)
+
+
+def train_fbp_unet(
+    run: Run, init: str, n_angles: int, sigma: float, say: Callable[[str], None], progress: Update
+) -> None:
+    """Train and write FBP-UNet for `n_angles` parallel views and noise `sigma`; see `train_network`."""
+    card = FBPUNetCard(
+        **run.statements(),
+        description=f"FBP-UNet for {n_angles} parallel views.",
+        n_angles=n_angles,
+        sigma=sigma,
+    )
+    train_network(
+        card,
+        lambda card, opened: FBPUNetTask(opened.source, opened.held_out, card.n_angles, card.sigma),
+        init,
+        run,
+        say,
+        progress,
+        merit_format="{:.2f} dB",
+    )

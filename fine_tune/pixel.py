@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
 from fine_tune.loop import generator_of_step
 from fine_tune.noise_prediction import prediction_error, prediction_merit, stratified_times
-from fine_tune.one_network import begin_as_it_is
+from fine_tune.one_network import begin_as_it_is, train_network
 from fine_tune.pictures import side_by_side
+from fine_tune.run import Run
 from fine_tune.source import SliceSource
 from resample_ct.bundles.card import BundleCard, LatentPriorCard
 from resample_ct.bundles.pixel_prior import PixelPriorCard
 from resample_ct.networks.pixel_unet import PixelUNetSettings
 from resample_ct.prior.pixel import PixelPrior
 from resample_ct.prior.schedule import NoiseSchedule
+from resample_ct.progress import Update
 from resample_ct.reconstruct.sampling import unconditional_samples
 from resample_ct.values.network_grid import IMAGE_SIZE
 from resample_ct.values.units import Window, to_network
@@ -82,3 +86,17 @@ class PixelTask:
         seeds = [generator_of_step(0, number) for number in range(4)]
         samples = unconditional_samples(prior, self._held_out.shape[1:], _SAMPLE_STEPS, seeds)
         return side_by_side(samples.cpu().clamp(0, 1).split(1))
+
+
+def train_pixel_prior(run: Run, init: str, say: Callable[[str], None], progress: Update) -> None:
+    """Train and write the diffusion prior on pixels; see `train_network`."""
+    train_network(
+        PixelPriorCard(**run.statements(), description="A diffusion prior of CT slices on pixels."),
+        lambda _, opened: PixelTask(opened.source, opened.held_out),
+        init,
+        run,
+        say,
+        progress,
+        relatives=(LatentPriorCard,),
+        begin=begin_pixel_prior,
+    )

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import torch
 from torch import nn
 
 from fine_tune.loop import generator_of_step
+from fine_tune.one_network import train_network
+from fine_tune.run import Run
 from fine_tune.slice_task import SliceTask, squared_error
 from fine_tune.source import SliceSource
+from resample_ct.bundles.fbp_unet import FBPUNetCard, read_fbp_unet
+from resample_ct.bundles.refiner import RefinerCard
 from resample_ct.networks.slice_unet import SliceUNet
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.progress import Update
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.cascade import ROUND_ITERATIONS, first_image, refined
 from resample_ct.values.network_grid import IMAGE_SIZE
@@ -75,3 +83,27 @@ class RefinerTask(SliceTask):
         for _ in range(2):
             image = refined(network, self._measurement(sinogram), image, ROUND_ITERATIONS)
         return image.clamp(0, 1).cpu()
+
+
+def train_refiner(
+    run: Run, init: str, fbp_unet: Path | None, say: Callable[[str], None], progress: Update
+) -> None:
+    """Train and write the network behind an FBP-UNet (None: the shipped one); see `train_network`."""
+    first = read_fbp_unet(fbp_unet)
+    card = RefinerCard(
+        **run.statements(),
+        description=f"Refines FBP-UNet's estimates of {first.n_angles} parallel views.",
+        window_hu=(first.window.lower, first.window.upper),
+        n_angles=first.n_angles,
+        sigma=first.sigma,
+        behind=first.sha256,
+    )
+    train_network(
+        card,
+        lambda _, opened: RefinerTask(opened.source, opened.held_out, first),
+        init,
+        run,
+        say,
+        progress,
+        relatives=(FBPUNetCard,),
+    )

@@ -2,6 +2,7 @@
 
     configs/metadata.json    MONAI's metadata and our card
     configs/inference.json   the same networks for monai.bundle
+    configs/train.json       their training for monai.bundle
     models/<network>.pt      a state dict each, checked by hash
     docs/README.md, LICENSE
 
@@ -32,6 +33,7 @@ from resample_ct.bundles.monai_files import (
     licence,
     metadata,
     readme,
+    train_config,
 )
 from resample_ct.errors import OptionError, PriorError
 from resample_ct.prior.latent import LatentPrior
@@ -81,6 +83,7 @@ def write_bundle(folder: Path, card: BundleCard, weights: Mapping[str, State]) -
     for path, content in (
         (_metadata_file(partial), _json(metadata(card))),
         (_config_file(partial), _json(inference_config(card))),
+        (_config_file(partial, "train"), _json(train_config())),
         (partial / "docs" / "README.md", readme(card)),
         (partial / "LICENSE", licence(card)),
     ):
@@ -198,8 +201,8 @@ def _metadata_file(folder: Path) -> Path:
     return folder / "configs" / "metadata.json"
 
 
-def _config_file(folder: Path) -> Path:
-    return folder / "configs" / "inference.json"
+def _config_file(folder: Path, use: str = "inference") -> Path:
+    return folder / "configs" / f"{use}.json"
 
 
 def _weights_file(folder: Path, name: str) -> Path:

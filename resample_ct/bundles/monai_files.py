@@ -20,6 +20,16 @@ PAPER = (
     "Song, B., Kwon, S. M. et al. Solving Inverse Problems with Latent Diffusion Models via Hard Data "
     "Consistency. ICLR 2024. https://arxiv.org/abs/2307.08123"
 )
+# Of the hub's identifiers, those of licences that weights are given under.
+_HUB_LICENCES = (
+    "apache-2.0",
+    "mit",
+    "bsd-3-clause",
+    "cc0-1.0",
+    "cc-by-4.0",
+    "cc-by-sa-4.0",
+    "cc-by-nc-4.0",
+)
 _SHARED = ("name", "version", "description", "authors", "data_source")
 
 
@@ -123,6 +133,60 @@ def inference_config(card: BundleCard) -> dict[str, Any]:
     }
 
 
+def train_config() -> dict[str, Any]:
+    """`configs/train.json`: a `run` that trains the bundle further, of any kind and with any network.
+
+    Overridden on MONAI's command line: --dataset_dir, --output_dir, --steps, --device, --training::name.
+    """
+    return {
+        "imports": ["$from pathlib import Path", "$from fine_tune.further import train_further"],
+        "bundle_root": ".",
+        "dataset_dir": "studies",
+        "output_dir": "fine-tuned",
+        "steps": 1000,
+        "device": "cpu",
+        "loop": {
+            "_target_": "fine_tune.loop.LoopSettings",
+            "steps": "@steps",
+            "learning_rate": 1e-5,
+            "batch": 8,
+            "seed": 0,
+            "decay": "constant",
+            "validate_every": 100,
+        },
+        "training": {
+            "_target_": "fine_tune.run.Run",
+            "data": "$(Path(@dataset_dir),)",
+            "out": "$Path(@output_dir)",
+            "name": "local",
+            "version": "1.0.0",
+            "authors": "not stated",
+            "data_source": "not stated",
+            "licence": "not stated",
+            "split": "$Path(@output_dir + '.split.json')",
+            "held_out": None,
+            "train_slices": 2000,
+            "validation_slices": 300,
+            "strict": False,
+            "anatomy": 0.0,
+            "device": "@device",
+            "loop": "@loop",
+        },
+        "run": ["$train_further(Path(@bundle_root), @training)"],
+    }
+
+
+def front_matter(card: BundleCard) -> str:
+    """The YAML header by which the Hugging Face Hub files a model card."""
+    known = card.licence.lower()
+    named = [f"license: {known}"]
+    if known not in _HUB_LICENCES:
+        named = ["license: other", f"license_name: {json.dumps(card.licence)}"]
+    tags = ("medical", "computed-tomography", "reconstruction", "dicom", "monai", card.kind)
+    lines = [*named, "library_name: monai", "pipeline_tag: image-to-image", "tags:"]
+    return "\n".join(["---", *lines, *(f"- {tag}" for tag in tags), "---", ""])
+
+
 def readme(card: BundleCard) -> str:
     """`docs/README.md`, the model card."""
     low, high = card.window_hu
@@ -130,7 +194,8 @@ def readme(card: BundleCard) -> str:
     if card.spacing_mm is not None:
         spacing = f"{card.spacing_mm[0]:g} to {card.spacing_mm[1]:g} mm"
     hashes = "\n".join(f"| `models/{name}.pt` | {value} |" for name, value in card.sha256.items())
-    return f"""# {card.name}
+    return f"""{front_matter(card)}
+# {card.name}
 
 {card.description}
 
@@ -155,7 +220,10 @@ or through MONAI, from this folder (`pip install fire` first, which MONAI's comm
 
 ```
 python -m monai.bundle run --config_file configs/inference.json --dataset_dir STUDY --output_dir OUT
+python -m monai.bundle run --config_file configs/train.json --dataset_dir STUDIES --output_dir NEW
 ```
+
+The second trains it further on studies of your own, as `resample-ct fine-tune --init` does.
 
 Method: {PAPER}
 

@@ -8,13 +8,14 @@ import sys
 import monai.bundle
 import pytest
 import torch
+import yaml
 from laws import fill_zero_weights
 from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.bundle.properties import MetaProperties
 
 from resample_ct.bundles.bundle import half_precision, read_bundle, read_card, write_bundle
 from resample_ct.bundles.card import LatentPriorCard
-from resample_ct.bundles.monai_files import card_fields, definitions, metadata
+from resample_ct.bundles.monai_files import card_fields, definitions, metadata, readme
 from resample_ct.networks.settings import UNetSettings, VQAutoencoderSettings
 from resample_ct.reconstruct.resample_settings import settings_from
 
@@ -183,3 +184,19 @@ def test_model_card_and_licence_say_what_a_reader_needs(bundle):
         assert fact in text
     assert "not for diagnosis" in text
     assert card.licence in (bundle / "LICENSE").read_text()
+
+
+@pytest.mark.parametrize(
+    ("licence", "named"),
+    [
+        ("Apache-2.0", {"license": "apache-2.0"}),
+        ('ours: "research" only', {"license": "other", "license_name": 'ours: "research" only'}),
+    ],
+)
+def test_model_card_begins_with_what_a_hub_files_it_by(tiny_bundle, licence, named):
+    card = read_card(tiny_bundle, LatentPriorCard).model_copy(update={"licence": licence})
+    empty, header, text = readme(card).split("---\n", 2)
+    found = yaml.safe_load(header)
+    assert not empty and text.startswith("\n# tiny")
+    assert {key: found.get(key) for key in named} == named
+    assert found["library_name"] == "monai" and "computed-tomography" in found["tags"]
