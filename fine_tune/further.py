@@ -15,12 +15,11 @@ from fine_tune.run import Run
 from resample_ct.bundles.bundle import read_card
 from resample_ct.bundles.card import LatentPriorCard
 from resample_ct.bundles.denoiser import DenoiserCard, DnCNNCard, UNetDenoiserCard
-from resample_ct.bundles.fbp_unet import FBPUNetCard
+from resample_ct.bundles.fbp_unet import FBPUNetCard, read_fbp_unet
 from resample_ct.bundles.pixel_prior import PixelPriorCard
 from resample_ct.bundles.refiner import RefinerCard
 from resample_ct.errors import OptionError
 from resample_ct.progress import progress_bar
-from resample_ct.reconstruct.fbp_unet import read_fbp_unet
 
 _KINDS = (LatentPriorCard, PixelPriorCard, FBPUNetCard, RefinerCard, DnCNNCard, UNetDenoiserCard)
 

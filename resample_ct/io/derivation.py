@@ -101,12 +101,14 @@ class Derivation:
         views: number of views that it was reconstructed from.
         description: method, views, noise, prior with hash, seed; at most 1024 characters.
         software_version: of this package.
+        place: what SeriesNumber is counted on by, so that a viewer that shows it tells series apart.
     """
 
     method: str
     views: int
     description: str
     software_version: str
+    place: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,14 +122,17 @@ class SeriesIdentity:
     now: datetime.datetime
 
     @classmethod
-    def new(cls, source: Dataset | None) -> SeriesIdentity:
-        """A new series in the source's study and frame of reference, or in new ones without a source."""
+    def new(cls, source: Dataset | None, place: int) -> SeriesIdentity:
+        """A new series in the source's study and frame of reference, or in new ones without a source.
+
+        `place` is counted on to the source's SeriesNumber and 1000.
+        """
         source = source or Dataset()
         return cls(
             series_uid=str(generate_uid()),
             study_uid=str(source.get("StudyInstanceUID") or generate_uid()),
             frame_of_reference_uid=str(source.get("FrameOfReferenceUID") or generate_uid()),
-            series_number=(whole_number(source, "SeriesNumber") or 0) + 1000,
+            series_number=(whole_number(source, "SeriesNumber") or 0) + 1000 + place,
             now=datetime.datetime.now(_zone(source)),
         )
 
@@ -251,9 +256,8 @@ def derived_header(
     new.Modality = "CT"
     new.SeriesNumber = identity.series_number
     new.InstanceNumber = number
-    # LO holds 64 characters: the source's own text gives way, never the word "research".
-    room = 64 - len(label) - len(" (research)") - 1
-    new.SeriesDescription = f"{described[:room]} {label} (research)".strip()
+    # Viewers cut a long name off at its end, and LO at 64 characters: the source's own text gives way.
+    new.SeriesDescription = f"{label} (research) {described}"[:64].strip()
     # AXIAL means any cross-section, in whatever direction (PS3.3 C.8.2.1.1.1).
     new.ImageType = ["DERIVED", "PRIMARY", "AXIAL", _code_string(derivation.method)]
     new.ImageComments = f"{RESEARCH_ONLY} {comments.strip()}".strip()[:1024]

@@ -42,7 +42,7 @@ def write_series(
         StudyError: the folder exists, or values that cannot be stored; nothing is left of a series
             that is not whole.
     """
-    identity = SeriesIdentity.new(study.headers[0] if study.headers else None)
+    identity = SeriesIdentity.new(study.headers[0] if study.headers else None, derivation.place)
     with new_folder(folder) as partial:
         if is_enhanced(study):
             whole = [hu for _, hu in zip(range(len(grid)), slices, strict=True)]

@@ -153,7 +153,7 @@ def write_parametric_map(
     derivation = _spread(derivation)
     with new_file(path) as partial, _as_the_source_says():
         headers = _reconstruction(reconstruction)
-        identity = SeriesIdentity.new(headers[0])
+        identity = SeriesIdentity.new(headers[0], derivation.place + 1)
         row_mm, column_mm = grid.spacing_mm
         thickness = headers[0].get("SliceThickness") or grid.thickness_mm
         made = ParametricMap(
@@ -212,7 +212,7 @@ def write_spread_series(
     """
     pixels = _checked(spread_hu, grid)
     derivation = _spread(derivation)
-    identity = SeriesIdentity.new(study.headers[0] if study.headers else None)
+    identity = SeriesIdentity.new(study.headers[0] if study.headers else None, derivation.place + 2)
     with new_folder(folder) as partial, disable_value_validation():
         for index, values in enumerate(pixels):
             source = study.headers[index] if study.headers else None

@@ -62,7 +62,7 @@ def _described(study: Study, reconstructions: Sequence[Path]) -> list[Dataset]:
 def _header(study: Study, derivation: Derivation) -> Dataset:
     """Patient, study, equipment and dates, as a derived slice has them."""
     source = study.headers[0] if study.headers else None
-    identity = SeriesIdentity.new(source)
+    identity = SeriesIdentity.new(source, derivation.place)
     like = derived_header(source, identity, derivation, 1)
     header = Dataset()
     for element in like:

@@ -28,6 +28,9 @@ from resample_ct.run.provenance import made_by
 from resample_ct.run.report import choose_rows, report_page, write_montage, write_tables
 from resample_ct.viewer.page import TRUTH, write_viewer
 
+# Of its series: reconstruction, uncertainty map, the map as CT.
+_NUMBERS_A_METHOD = 10
+
 
 @dataclass(frozen=True)
 class BatchFiles:
@@ -205,7 +208,8 @@ def _derivation(job: Job, problem: Problem, name: str, models: Models) -> Deriva
         models.behind(job, name),
         job.seed,
     )
-    return Derivation(METHODS[name].title, views, text, __version__)
+    place = _NUMBERS_A_METHOD * list(METHODS).index(name)
+    return Derivation(METHODS[name].title, views, text, __version__, place)
 
 
 def _write_montage(job: Job, problem: Problem, files: BatchFiles, path: Path) -> None:
@@ -231,7 +235,8 @@ def _write_report(job: Job, problem: Problem, records: list[dict[str, Any]], fol
     }
     page = report_page(records, folder / "montage.png", facts, RESEARCH_ONLY)
     title = ", ".join(METHODS[name].title for name in job.methods)
-    derivation = Derivation(title, problem.geometry.n_angles, title, __version__)
+    place = _NUMBERS_A_METHOD * len(METHODS)
+    derivation = Derivation(title, problem.geometry.n_angles, title, __version__, place)
     series = [folder / "dicom" / name for name in job.methods]
     write_report(problem.study, series, page, folder / "dicom" / "report.dcm", derivation)
 

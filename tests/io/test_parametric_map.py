@@ -121,7 +121,7 @@ def test_the_series_for_other_viewers_holds_the_same_to_a_sixteenth(study, sprea
     assert np.abs(again.volume.hu - spread).max() <= 1 / 32
     np.testing.assert_array_equal(again.grid.positions, study.grid.positions)
     header = again.headers[0]
-    assert header.SeriesDescription.endswith("ReSample spread 25 views (research)")
+    assert header.SeriesDescription.startswith("ReSample spread 25 views (research) ")
     assert header.DerivationDescription.startswith("Standard deviation of HU")
     assert (header.WindowCenter, header.WindowWidth) == (50, 100)
 

@@ -81,6 +81,13 @@ def test_dicom_and_nifti_hold_the_same_patient_at_the_same_place(job):
     assert "25 parallel-beam views" in derived.headers[0].DerivationDescription
 
 
+def test_series_of_one_run_have_numbers_and_names_of_their_own(job):
+    pipeline.reconstruct(replace(job, slices="3"), resume=False)
+    headers = [pydicom.dcmread(path) for path in (job.out / "dicom").rglob("*.dcm")]
+    assert len({h.SeriesInstanceUID for h in headers}) == len(headers) == 3  # the report's is one
+    assert len({h.SeriesNumber for h in headers}) == len({h.SeriesDescription for h in headers}) == 3
+
+
 def interrupted(job, after, monkeypatch):
     """Run a job and stop it, as Ctrl-C does, when `after` batches are done."""
     count = 0
