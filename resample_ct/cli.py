@@ -7,6 +7,7 @@ import os
 import click
 
 from resample_ct.command import Group
+from resample_ct.commands.check import check
 from resample_ct.commands.compare import compare
 from resample_ct.commands.convert import convert
 from resample_ct.commands.info import info
@@ -19,7 +20,7 @@ from resample_ct.commands.view import view
 
 _SECTIONS = {
     "Reconstruct": ("simulate", "rebin", "reconstruct", "compare", "restore"),
-    "Look": ("info", "methods", "presets", "view"),
+    "Look": ("info", "check", "methods", "presets", "view"),
     "Train": ("fine-tune", "convert"),
     "Serve": ("node",),
 }
@@ -55,5 +56,7 @@ def main() -> None:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
-for _command in (compare, convert, info, methods, presets, rebin, reconstruct, restore, simulate, view):
+for _command in (
+    *(check, compare, convert, info, methods, presets, rebin, reconstruct, restore, simulate, view),
+):
     main.add_command(_command)

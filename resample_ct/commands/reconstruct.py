@@ -43,6 +43,15 @@ class _Source(click.Path):
         return super().convert(value, param, ctx)
 
 
+def _centre(ctx: click.Context, param: click.Parameter, value: str | None) -> float | str | None:
+    if value is None or value == "auto":
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        raise click.BadParameter(f"{value} is neither auto nor a number") from None
+
+
 @click.command(cls=Command)
 @click.argument("source", type=_Source(exists=True, path_type=Path))
 @slices_option
@@ -51,7 +60,16 @@ class _Source(click.Path):
     INPUT,
     "--sigma",
     type=float,
-    help="Standard deviation of a measured sinogram's noise, where its file does not state it.",
+    help="Standard deviation of a measured scan's noise, in pixel units.  "
+    "[default: its file's, or an estimate]",
+)
+@option(
+    INPUT,
+    "--centre",
+    metavar="auto|PIXEL",
+    callback=_centre,
+    help="Rotation axis of a measured scan: found in its views, or this detector pixel, from 0.  "
+    "[default: its file's]",
 )
 @method_option("fbp", "tv", "resample")
 @resample_options

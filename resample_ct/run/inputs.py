@@ -16,8 +16,9 @@ from resample_ct.io.identity_guard import refuse_identified
 from resample_ct.io.study import Study, read_study, sha256_of
 from resample_ct.physics.geometry import Geometry, ParallelBeam
 from resample_ct.physics.noise import parse_noise
-from resample_ct.physics.sinogram_file import is_sinogram_file, read_sinogram
+from resample_ct.physics.sinogram_file import is_sinogram_file
 from resample_ct.run.job import Job
+from resample_ct.run.measured import read_measured
 from resample_ct.run.simulate import parse_slices, simulate
 from resample_ct.values.network_grid import IMAGE_SIZE, network_slices
 from resample_ct.values.units import Window
@@ -156,7 +157,7 @@ def _batch(
 
 
 def _measured(job: Job, window: Window | None) -> Problem:
-    sinogram = read_sinogram(job.source)
+    sinogram = read_measured(job)
     if window is not None and sinogram.window != window:
         raise OptionError(
             f"{job.source}: attribute window_hu: found {sinogram.window}, expected the prior's "
@@ -168,13 +169,7 @@ def _measured(job: Job, window: Window | None) -> Problem:
             f"{IMAGE_SIZE}, the prior's; rebin to that grid, or use a classical --method"
         )
     sigma = sinogram.noise_sigma
-    if job.sigma is not None:
-        sigma = np.full(len(sinogram.data), job.sigma)
-    if sigma is None:
-        raise OptionError(
-            f"{job.source}: dataset noise_sigma: missing, expected the noise's standard deviation "
-            "of each slice; add it, or give --sigma"
-        )
+    assert sigma is not None
     indices = tuple(parse_slices(job.slices, len(sinogram.data)))
 
     def load(some: Sequence[int]) -> Batch:

@@ -31,7 +31,9 @@ class Job:
         methods: names from `resample_ct.reconstruct.methods.METHODS`.
         n_angles: views to simulate from a study.
         noise: to simulate, see `resample_ct.physics.noise.parse_noise`.
-        sigma: noise of a measured sinogram, in pixel units; None takes the file's.
+        sigma: noise of a measured sinogram, in pixel units; None takes the file's, or an estimate.
+        centre: detector pixel, from 0, that a measured scan's axis of rotation falls on; "auto" finds
+            it, None takes the file's.
         slices: see `resample_ct.run.simulate.parse_slices`; None takes all.
         series: SeriesInstanceUID, where the study holds several.
         seed: of every random number.
@@ -55,6 +57,7 @@ class Job:
     n_angles: int = 25
     noise: str = "gaussian:0.01"
     sigma: float | None = None
+    centre: float | Literal["auto"] | None = None
     slices: str | None = None
     series: str | None = None
     seed: int = 0

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resample_ct.errors import SinogramError
+from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.sinogram_values import (
     notes_on_angles,
     refuse_other_than_line_integrals,
@@ -28,7 +29,7 @@ seeds = st.integers(0, 2**32 - 1)
 def counts(draw):
     """Photon counts of one slice, (1, angle, detector), and the open beam's."""
     angles = np.arange(draw(st.integers(8, 60))) * 0.31
-    clean = discs_sinogram(draw(objects(DETECTORS)), angles, DETECTORS)
+    clean = discs_sinogram(draw(objects(DETECTORS / 2)), ParallelBeam(64, tuple(angles), DETECTORS))
     open_beam = draw(photons)
     rng = np.random.default_rng(draw(seeds))
     return np.maximum(rng.poisson(open_beam * np.exp(-clean)), 1.0)[None], open_beam
@@ -75,7 +76,8 @@ def test_logarithms_of_the_wrong_sign_are_refused(measured):
 def test_an_empty_scan_and_a_truncated_one_are_taken(offset):
     noise = 0.01 * np.random.default_rng(0).standard_normal((1, 30, DETECTORS))
     refuse_other_than_line_integrals(PATH, noise + offset)
-    wide = discs_sinogram([(5.0, 3.0, 200.0, 0.01)], np.arange(30) * 0.1, DETECTORS)
+    geometry = ParallelBeam(64, tuple(np.arange(30) * 0.1), DETECTORS)
+    wide = discs_sinogram([(5.0, 3.0, 200.0, 0.01)], geometry)
     refuse_other_than_line_integrals(PATH, wide[None] + noise + offset)
 
 

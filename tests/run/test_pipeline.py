@@ -241,13 +241,13 @@ def test_sinogram_file_gives_what_the_study_gave(job, tmp_path):
     assert all(r["psnr"] is None and r["residual"] >= 0 for r in records)
 
 
-def test_sinogram_without_noise_needs_sigma(job, tmp_path):
+def test_sinogram_without_noise_is_read_with_an_estimate(job, tmp_path):
     path = tmp_path / "measured.h5"
     sinogram, _ = simulate(read_study(job.source), [3], 25, "none", 0, Window())
     write_sinogram(replace(sinogram, noise_sigma=None), path)
     assert read_sinogram(path).noise_sigma is None
-    with pytest.raises(OptionError, match="--sigma"):
-        pipeline.reconstruct(replace(job, source=path, slices=None), resume=False)
+    notes = pipeline.reconstruct(replace(job, source=path, slices=None), resume=False)
+    assert any(note.startswith("noise: not stated, estimated as 0.0") for note in notes)
 
 
 def test_nifti_study_gives_a_dicom_series(job, tmp_path):

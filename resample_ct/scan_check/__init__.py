@@ -1,0 +1,1 @@
+"""A measured scan is checked before it is believed."""
