@@ -20,7 +20,7 @@ import torch
 from resample_ct.bundles.bundle import read_bundle
 from resample_ct.bundles.fbp_unet import read_fbp_unet
 from resample_ct.bundles.refiner import read_refiner
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.metrics import psnr
 from resample_ct.networks.precision import Precision
 from resample_ct.physics.backends import make_projector

@@ -16,7 +16,7 @@ import torch
 
 from resample_ct.bundles.fbp_unet import read_fbp_unet
 from resample_ct.bundles.refiner import read_refiner
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.metrics import psnr
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam

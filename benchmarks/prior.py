@@ -15,7 +15,7 @@ import torch
 
 from fine_tune.pictures import grid
 from resample_ct.bundles.bundle import read_bundle
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.metrics import psnr
 from resample_ct.reconstruct.sampling import unconditional_samples
 from resample_ct.values.network_grid import network_slices

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import torch
 
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.solvers.cg import cgls

@@ -22,8 +22,9 @@ from resample_ct.errors import StudyError
 from resample_ct.io.derivation import MANUFACTURER
 from resample_ct.io.dicom_checks import ENHANCED_CT, whole_number
 from resample_ct.io.nifti import is_nifti
+from resample_ct.io.read import read_study
 from resample_ct.io.sources import files_below
-from resample_ct.io.study import Study, read_study
+from resample_ct.io.study import Study
 
 # Below this there is no anatomy to learn from: thumbnails, test images.
 SMALLEST_SIDE = 64

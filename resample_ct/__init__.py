@@ -20,7 +20,7 @@ _PUBLIC = {
     "simulate": "api:simulate",
     "measured": "api:measured",
     "reconstruct": "api:reconstruct",
-    "read_study": "io.study:read_study",
+    "read_study": "io.read:read_study",
     "read_sinogram": "physics.sinogram_file:read_sinogram",
     "write_series": "api:write_series",
     "Scan": "run.scan:Scan",

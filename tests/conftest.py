@@ -50,7 +50,7 @@ def series(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def real_slice(sample_series: Path) -> torch.Tensor:
     """One real slice, (1, 1, 256, 256) relative attenuation in [0, 1]."""
-    from resample_ct.io.study import read_study
+    from resample_ct.io.read import read_study
     from resample_ct.values.network_grid import network_slices
     from resample_ct.values.units import Window
 

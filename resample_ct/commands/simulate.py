@@ -49,7 +49,7 @@ def simulate(
     from resample_ct.io.deidentify import deidentify as without_identity
     from resample_ct.io.deidentify import secret_of_run
     from resample_ct.io.identity_guard import refuse_identified
-    from resample_ct.io.study import read_study
+    from resample_ct.io.read import read_study
     from resample_ct.physics.sinogram_file import write_sinogram
     from resample_ct.progress import progress_bar
     from resample_ct.run import simulate as measure

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -126,25 +125,3 @@ def sha256_of(arrays: Iterable[np.ndarray]) -> str:
     for array in arrays:
         found.update(np.ascontiguousarray(array, "<f4").data)
     return found.hexdigest()
-
-
-def read_study(source: str | Path | Sequence[Path], series: str | None = None) -> Study:
-    """Read a CT study from a folder, file list or zip of DICOM, or from one NIfTI file.
-
-    Args:
-        source: where it is.
-        series: SeriesInstanceUID to choose where several are found.
-
-    Raises:
-        StudyError: naming the file and tag, what was found, what was expected and what to do.
-    """
-    from resample_ct.io.dicom_read import read_dicom
-    from resample_ct.io.nifti import is_nifti, read_nifti
-
-    if isinstance(source, str):
-        source = Path(source)
-    if isinstance(source, Path) and is_nifti(source):
-        if series is not None:
-            raise StudyError(f"--series {series}: found a NIfTI, {source}, which has none; leave it out")
-        return read_nifti(source)
-    return read_dicom(source, series)

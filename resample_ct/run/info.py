@@ -10,7 +10,7 @@ from resample_ct.bundles.denoiser import DnCNNCard, UNetDenoiserCard
 from resample_ct.bundles.fbp_unet import FBPUNetCard
 from resample_ct.bundles.pixel_prior import PixelPriorCard
 from resample_ct.bundles.refiner import RefinerCard
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.physics.sinogram_file import is_sinogram_file, read_sinogram
 
 

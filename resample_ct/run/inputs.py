@@ -13,7 +13,8 @@ from pydicom.dataset import Dataset
 from resample_ct.errors import OptionError
 from resample_ct.io.deidentify import deidentify, secret_of_run
 from resample_ct.io.identity_guard import refuse_identified
-from resample_ct.io.study import Study, read_study, sha256_of
+from resample_ct.io.read import read_study
+from resample_ct.io.study import Study, sha256_of
 from resample_ct.physics.geometry import Geometry, ParallelBeam
 from resample_ct.physics.noise import parse_noise
 from resample_ct.physics.sinogram_file import is_sinogram_file

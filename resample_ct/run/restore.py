@@ -23,7 +23,7 @@ from resample_ct.bundles.bundle import read_bundle
 from resample_ct.errors import OptionError, StudyError
 from resample_ct.io.identity_guard import refuse_identified
 from resample_ct.io.nifti_write import write_nifti
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.metrics import compare
 from resample_ct.operators.base import LinearOperator, Operator
 from resample_ct.operators.image.tasks import TASKS, degraded_picture

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from ct_pd_files import Scanner, phantom
 
 from resample_ct.cli import main
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.physics.sinogram_file import read_sinogram
 
 

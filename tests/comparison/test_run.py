@@ -18,7 +18,8 @@ from resample_ct.bundles.pixel_prior import PixelPriorCard
 from resample_ct.comparison import run
 from resample_ct.comparison.conditions import Comparison
 from resample_ct.errors import OptionError, PriorError
-from resample_ct.io.study import Study, read_study
+from resample_ct.io.read import read_study
+from resample_ct.io.study import Study
 from resample_ct.networks.pixel_unet import PixelUNetSettings
 from resample_ct.physics.sinogram_file import write_sinogram
 from resample_ct.reconstruct.resample_settings import settings_from

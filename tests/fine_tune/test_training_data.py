@@ -18,7 +18,7 @@ from fine_tune.slice_reading import quantised, restored
 from fine_tune.studies import find_series
 from fine_tune.training_data import prepare, weights
 from resample_ct.errors import StudyError
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.values.network_grid import network_slices
 from resample_ct.values.units import Window
 

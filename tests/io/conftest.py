@@ -16,7 +16,8 @@ from pydicom.dataset import Dataset
 from resample_ct.errors import StudyError
 from resample_ct.io.derivation import Derivation
 from resample_ct.io.dicom_write import write_series
-from resample_ct.io.study import Study, read_study
+from resample_ct.io.read import read_study
+from resample_ct.io.study import Study
 
 SYNTAXES = {
     "explicit": uid.ExplicitVRLittleEndian,

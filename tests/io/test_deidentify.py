@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 
 from resample_ct.errors import StudyError
 from resample_ct.io.deidentify import UidMap, deidentified_header, deidentify
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 
 UIDS = UidMap(b"secret")
 TABLE = dicom_anonymization_database_selector("dicomfields_2026c")

@@ -11,7 +11,7 @@ from enhanced import enhanced_ct
 from pydicom.uid import EnhancedCTImageStorage, JPEGLSLossless, RLELossless
 
 from resample_ct.io.dicom_write import write_series
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.values.volume import reduce_in_plane
 
 

@@ -22,7 +22,7 @@ from pydicom.uid import ImplicitVRLittleEndian, RLELossless
 from resample_ct.errors import StudyError
 from resample_ct.io.derivation import Derivation
 from resample_ct.io.dicom_write import write_series
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 
 EXAMPLES = int(os.environ.get("RESAMPLE_CT_FUZZ", "15"))
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "Lung_Dx-A0002" / "3-B40f"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 
 AXIAL = np.array([[1.0, 0, 0], [0, 1, 0]])
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from resample_ct.errors import StudyError
 from resample_ct.io.nifti import read_nifti
 from resample_ct.io.nifti_write import write_nifti
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.values.volume import Grid, Volume
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])

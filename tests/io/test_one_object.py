@@ -14,8 +14,8 @@ from pydicom.uid import generate_uid
 
 from resample_ct.errors import StudyError
 from resample_ct.io.one_object import check_frame_of_reference
+from resample_ct.io.read import read_study
 from resample_ct.io.sources import SourceFile
-from resample_ct.io.study import read_study
 from resample_ct.values.volume import Grid
 
 

@@ -10,7 +10,7 @@ from enhanced import enhanced_ct
 
 from resample_ct.errors import StudyError
 from resample_ct.io.parametric_map import write_parametric_map, write_spread_series
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pydicom
 import pytest
 from pydicom.uid import SecondaryCaptureImageStorage
 
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 
 ORDER = [2, 0, 3, 1]
 

@@ -8,7 +8,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 
 
 def store(dataset, stored, signed):

@@ -6,8 +6,8 @@ import pydicom
 import pytest
 
 from resample_ct.errors import StudyError
+from resample_ct.io.read import read_study
 from resample_ct.io.report_object import write_report
-from resample_ct.io.study import read_study
 
 PDF = b"%PDF-1.4 of odd length."
 

@@ -9,7 +9,7 @@ import pytest
 from study_cases import CASES
 
 from resample_ct.errors import StudyError
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 
 DOCS = Path(__file__).parents[2] / "docs" / "dicom.md"
 IDS = [case.name for case in CASES]

@@ -12,7 +12,7 @@ from study_cases import CASES
 
 from resample_ct.io.dicom_file import COMPRESSIONS
 from resample_ct.io.dicom_write import write_series
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 
 KINDS = {
     case.name: case.edit

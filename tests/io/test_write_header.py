@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 
 from resample_ct.io.derivation import Derivation
 from resample_ct.io.dicom_write import write_series
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 
 NAMES = {
     "ISO_IR 192": "Müller^Ärzte=王^小东",

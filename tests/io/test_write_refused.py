@@ -6,7 +6,7 @@ import pytest
 from resample_ct.errors import StudyError
 from resample_ct.io.dicom_write import write_series
 from resample_ct.io.nifti_write import write_nifti
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 
 
 @pytest.fixture

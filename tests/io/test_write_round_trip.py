@@ -8,7 +8,7 @@ import pytest
 import SimpleITK as sitk
 
 from resample_ct.io.dicom_write import write_series
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.values.volume import AIR_HU, reduce_in_plane
 
 IDENTITY = (

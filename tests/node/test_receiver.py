@@ -13,7 +13,7 @@ from pynetdicom.sop_class import MRImageStorage, Verification
 
 from resample_ct.io.derivation import MANUFACTURER, MODEL, Derivation
 from resample_ct.io.dicom_write import write_series
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.node.queue import Queue
 from resample_ct.node.receiver import transfer_syntaxes
 

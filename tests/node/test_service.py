@@ -10,7 +10,7 @@ import pydicom
 import pytest
 from peers import COMMAND, QUICK, associate, send, wait_for
 
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.node.folder import StateFolder
 from resample_ct.node.queue import Queue
 

@@ -14,7 +14,7 @@ import pytest
 from resample_ct.errors import StudyError
 from resample_ct.io.deidentify import SECRET_VARIABLE
 from resample_ct.io.identity_guard import MARKER
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.physics.sinogram_file import write_sinogram
 from resample_ct.run import pipeline
 from resample_ct.run.job import Job

@@ -12,7 +12,7 @@ import pydicom
 import pytest
 
 from resample_ct.errors import OptionError, StudyError
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.sinogram_file import read_sinogram, write_sinogram
 from resample_ct.reconstruct.resample_settings import settings_from

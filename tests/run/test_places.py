@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.sinogram_file import Sinogram, write_sinogram

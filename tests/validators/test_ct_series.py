@@ -14,7 +14,7 @@ from resample_ct.io.deidentify import deidentify
 from resample_ct.io.derivation import Derivation
 from resample_ct.io.dicom_write import write_series
 from resample_ct.io.nifti_write import write_nifti
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 from resample_ct.values.volume import Volume, reduce_in_plane
 
 

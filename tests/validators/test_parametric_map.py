@@ -9,7 +9,7 @@ import pytest
 from resample_ct.io.derivation import Derivation
 from resample_ct.io.dicom_write import write_series
 from resample_ct.io.parametric_map import write_parametric_map, write_spread_series
-from resample_ct.io.study import read_study
+from resample_ct.io.read import read_study
 
 DERIVATION = Derivation("ReSample", 25, "ReSample from 25 views", "0.1.0")
 
