@@ -6,11 +6,15 @@ import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files as package_files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 
 from resample_ct.comparison.coverage import SPREADS
+from resample_ct.comparison.slides import Slide
 from resample_ct.comparison.tissues import TISSUES
 from resample_ct.reconstruct.methods import METHODS
 
@@ -52,6 +56,8 @@ class Section:
         tissues: of `Gathered`.
         coverage: of `Gathered`; empty where no method has an uncertainty map.
         lesions: of `summarise_lesions`; empty where none were inserted.
+        slides: every slice, or evenly spread ones of many.
+        slice_count: how many slices there are.
         pictures: in their order.
     """
 
@@ -63,6 +69,8 @@ class Section:
     tissues: Sequence[dict[str, Any]]
     coverage: Sequence[dict[str, Any]]
     lesions: Sequence[dict[str, Any]]
+    slides: Sequence[Slide]
+    slice_count: int
     pictures: Sequence[Picture]
 
     @property
@@ -88,14 +96,23 @@ class Section:
         return "-"
 
 
-def page(title: str, statement: str, sections: Sequence[Section], facts: dict[str, Any]) -> str:
+def page(
+    title: str,
+    statement: str,
+    command: str,
+    sections: Sequence[Section],
+    lpips: str,
+    facts: dict[str, str],
+) -> str:
     """The HTML.
 
     Args:
         title: of the page.
         statement: what it is for, in its first and last line.
+        command: what makes it again.
         sections: the conditions.
-        facts: name-value pairs about the run; values may be pairs themselves.
+        lpips: what LPIPS was computed with, or why not.
+        facts: name-value pairs about the run.
     """
     environment = Environment(
         loader=PackageLoader("resample_ct", "comparison"),
@@ -104,16 +121,26 @@ def page(title: str, statement: str, sections: Sequence[Section], facts: dict[st
         lstrip_blocks=True,
     )
     shown = [c for c in COLUMNS if any(c[0] in row for section in sections for row in section.rows)]
+    room = package_files("resample_ct.comparison")
+
+    def text(name: str) -> Markup:
+        return Markup(room.joinpath(name).read_text(encoding="utf-8"))
+
     return environment.get_template("report.html.jinja").render(
         title=title,
         statement=statement,
+        command=command,
+        date=datetime.now().astimezone().strftime("%-d %B %Y, %H:%M %Z"),
         sections=sections,
+        lpips=lpips,
         facts=facts,
         columns=shown,
         titles={name: method.title for name, method in METHODS.items()},
         tissues=list(TISSUES),
         normal={str(k): math.erf(k / math.sqrt(2)) for k in SPREADS},
         figure=_figure,
+        script=text("report.js"),
+        style=text("report.css"),
     )
 
 

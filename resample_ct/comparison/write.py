@@ -13,19 +13,14 @@ from typing import Any
 import torch
 
 from resample_ct import __version__
+from resample_ct.comparison.command_line import command_line
 from resample_ct.comparison.conditions import Comparison
 from resample_ct.comparison.finished import Finished
 from resample_ct.comparison.gather import Gathered, gather, summarise, summarise_lesions
 from resample_ct.comparison.page import Picture, Section, page
 from resample_ct.comparison.perceptual import find_lpips
-from resample_ct.comparison.pictures import (
-    histograms,
-    lesion_montage,
-    middle_slice,
-    montage,
-    slice_plots,
-    spread_montage,
-)
+from resample_ct.comparison.pictures import histograms, lesion_montage, middle_slice, slice_plots
+from resample_ct.comparison.slides import slides
 from resample_ct.run.networks import Models
 from resample_ct.run.outputs import published, published_source, versions
 
@@ -44,12 +39,12 @@ def write_comparison(
     made_on = versions() | {
         "matplotlib": version("matplotlib"),
         "Python": platform.python_version(),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
     }
     results = {
         "research_only": True,
         "lesions_inserted": comparison.lesions,
         "versions": made_on,
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "models": models.record(),
         "conditions": [_described(part) for part in finished],
         "lpips": lpips_words,
@@ -70,18 +65,25 @@ def write_comparison(
         writer.writerows(records)
     sections = [_section(*pair) for pair in zip(finished, gathered, strict=True)]
     job = comparison.common
-    facts: dict[str, Any] = {
-        "LPIPS": lpips_words,
-        "seed": job.seed,
-        "batch": job.batch,
-        "weights": {k: f"{m['name']}, sha256 {m['sha256']}" for k, m in models.record().items()},
-        "version": made_on,
-        "condition": {part.condition.key: part.problem.study.name for part in finished},
-    }
+    facts = {"Seed": str(job.seed), "Slices at once": str(job.batch)}
     if "resample" in job.methods:
-        facts["ReSample"] = job.told_settings
+        facts["ReSample's settings"] = job.told_settings
+    facts |= {
+        f"Weights of {kind}": f"{m['name']}, sha256 {m['sha256']}" for kind, m in models.record().items()
+    }
+    facts |= {f"{part.condition.key} in results.csv": _title(part) for part in finished}
+    facts |= {f"Version of {name}": number for name, number in made_on.items()}
+    facts["Machine"] = f"{platform.machine()}, {torch.get_num_threads()} threads"
     title = f"ReSample-CT {__version__}: methods compared"
-    (folder / "report.html").write_text(page(title, STATEMENT, sections, facts), encoding="utf-8")
+    report = page(title, STATEMENT, command_line(comparison), sections, lpips_words, facts)
+    (folder / "report.html").write_text(report, encoding="utf-8")
+
+
+def _title(part: Finished) -> str:
+    """A condition in words."""
+    number = part.condition.key.partition("-")[0].removeprefix("study")
+    job = part.condition.job
+    return f"Study {number} ({part.problem.study.name}), {job.n_angles} views, noise {job.noise}"
 
 
 def _described(part: Finished) -> dict[str, Any]:
@@ -99,10 +101,8 @@ def _described(part: Finished) -> dict[str, Any]:
 
 
 def _section(part: Finished, gathered: Gathered) -> Section:
-    number = part.condition.key.partition("-")[0].removeprefix("study")
-    job = part.condition.job
     return Section(
-        title=f"Study {number} ({part.problem.study.name}), {job.n_angles} views, noise {job.noise}",
+        title=_title(part),
         rows=summarise(gathered.records),
         gaps=part.gaps,
         cautions=[*part.problem.study.notes, *part.cautions],
@@ -110,6 +110,8 @@ def _section(part: Finished, gathered: Gathered) -> Section:
         tissues=gathered.tissues,
         coverage=gathered.coverage,
         lesions=summarise_lesions(gathered.lesions, gathered.invented),
+        slides=slides(part, gathered.records),
+        slice_count=len(part.problem.indices),
         pictures=_pictures(part, gathered) if part.methods else [],
     )
 
@@ -117,21 +119,9 @@ def _section(part: Finished, gathered: Gathered) -> Section:
 def _pictures(part: Finished, gathered: Gathered) -> list[Picture]:
     shown = middle_slice(part)
     pictures = [
-        Picture(
-            f"Slice {shown.index}: the slice, where the methods differ most, the error, and the residual "
-            "of the sinogram (views from top to bottom)",
-            montage(part, shown),
-        ),
         Picture("Every slice", slice_plots(gathered.records)),
         Picture("HU errors by tissue of the truth, as shares of its pixels", histograms(gathered)),
     ]
-    if shown.spreads:
-        pictures.append(
-            Picture(
-                f"Slice {shown.index}: the size of the error, and what the method expects it to be",
-                spread_montage(part, shown),
-            )
-        )
     if shown.with_lesions:
         pictures.append(
             Picture(

@@ -23,13 +23,15 @@ from resample_ct.peak_memory import peak_mb
 from resample_ct.reconstruct.methods import METHODS
 from resample_ct.run.inputs import Problem
 from resample_ct.run.job import Job
+from resample_ct.run.montage import choose_rows, write_montage
 from resample_ct.run.networks import Models
 from resample_ct.run.provenance import made_by
-from resample_ct.run.report import choose_rows, report_page, write_montage, write_tables
+from resample_ct.run.report import report_page, write_tables
 from resample_ct.viewer.page import TRUTH, write_viewer
 
 # Of its series: reconstruction, uncertainty map, the map as CT.
 _NUMBERS_A_METHOD = 10
+_MONTAGE_SLICES = 2
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def write_outputs(job: Job, problem: Problem, files: BatchFiles, models: Models,
         write_nifti(truth, problem.grid, folder / f"{TRUTH}.nii.gz", described, problem.indices)
     records = [record for name in job.methods for record in files.records(name)]
     write_tables(records, folder)
-    _write_montage(job, problem, files, folder / "montage.png")
+    _write_montage(job, problem, files, records, folder / "montage.png")
     _write_report(job, problem, records, folder)
     run = {
         "research_only": True,
@@ -212,14 +214,19 @@ def _derivation(job: Job, problem: Problem, name: str, models: Models) -> Deriva
     return Derivation(METHODS[name].title, views, text, __version__, place)
 
 
-def _write_montage(job: Job, problem: Problem, files: BatchFiles, path: Path) -> None:
-    rows = choose_rows(len(problem.indices))
+def _write_montage(
+    job: Job, problem: Problem, files: BatchFiles, records: list[dict[str, Any]], path: Path
+) -> None:
+    rows = choose_rows(len(problem.indices), _MONTAGE_SLICES)
     chosen = [problem.indices[row] for row in rows]
-    truth = None if problem.load_truth is None else problem.load_truth(chosen)
-    images = {
-        name: np.stack([v for i, v in enumerate(files.images(name)) if i in rows]) for name in job.methods
-    }
-    write_montage(None if truth is None else truth[:, 0].numpy(), images, chosen, problem.window, path)
+    truth = None if problem.load_truth is None else problem.load_truth(chosen)[:, 0].numpy()
+
+    def some(slices: Iterator[np.ndarray]) -> list[np.ndarray]:
+        return [value for place, value in enumerate(slices) if place in rows]
+
+    images = {name: np.stack(some(files.images(name))) for name in job.methods}
+    spreads = {name: np.stack(found) for name in job.methods if (found := some(files.spreads(name)))}
+    write_montage(truth, images, spreads, chosen, records, problem.window, path)
 
 
 def _write_report(job: Job, problem: Problem, records: list[dict[str, Any]], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a person reads afterwards: the table of figures and the montage."""
+"""What a person reads afterwards: the table of figures, and the page with the montage."""
 
 from __future__ import annotations
 
@@ -10,18 +10,12 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.transforms import Bbox
 
-from resample_ct.values.units import Window
-
 _COLUMNS = ("psnr", "ssim", "rmse_hu", "residual", "seconds")
 TABLE_TITLES = ("method", "PSNR (dB)", "SSIM", "RMSE (HU)", "residual", "s / slice")
-# Soft tissue and lung both show in this window; errors in the range that a reader would notice.
-_DISPLAY_HU = (-1000.0, 500.0)
-_ERROR_HU = 200.0
 
 
 def write_tables(records: Sequence[dict[str, Any]], folder: Path) -> None:
@@ -46,57 +40,6 @@ def summary(records: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
                 row.append(f"{fmean(values):.4g} ± {pstdev(values):.2g}")
         rows.append(tuple(row))
     return rows
-
-
-def choose_rows(count: int, most: int = 4) -> list[int]:
-    """Up to `most` places spread evenly over `count` slices.
-
-    >>> choose_rows(30)
-    [3, 11, 18, 26]
-    """
-    shown = min(most, count)
-    return [int((2 * k + 1) * count / (2 * shown)) for k in range(shown)]
-
-
-def write_montage(
-    truth: np.ndarray | None,
-    images: dict[str, np.ndarray],
-    indices: Sequence[int],
-    window: Window,
-    path: Path,
-) -> None:
-    """Draw truth and methods, and below them the error maps in HU.
-
-    Args:
-        truth: (N, row, column) in [0, 1], or None.
-        images: the same for each method.
-        indices: the N slices' places, for their titles.
-        window: of the attenuation.
-        path: PNG to write.
-    """
-    columns = ([] if truth is None else [("truth", truth)]) + list(images.items())
-    per_slice = 1 if truth is None else 2
-    shape = (per_slice * len(indices), len(columns))
-    figure = Figure(figsize=(2.6 * shape[1], 2.7 * shape[0]), facecolor="black")
-    axes = figure.subplots(*shape, squeeze=False)
-    for row, index in enumerate(indices):
-        for column, (name, stack) in enumerate(columns):
-            axis = axes[per_slice * row, column]
-            low, high = _DISPLAY_HU
-            axis.imshow(window.to_hu(stack[row]), cmap="gray", vmin=low, vmax=high)
-            axis.set_title(f"{name}, slice {index}", color="white", fontsize=8)
-            if truth is None:
-                continue
-            error = window.width * (stack[row] - truth[row])
-            axis = axes[per_slice * row + 1, column]
-            if name != "truth":
-                axis.imshow(error, cmap="RdBu_r", vmin=-_ERROR_HU, vmax=_ERROR_HU)
-                axis.set_title(f"error ±{_ERROR_HU:.0f} HU", color="white", fontsize=8)
-    for axis in axes.flat:
-        axis.axis("off")
-    figure.suptitle("Derived by ReSample-CT. Research only.", color="white", fontsize=9)
-    figure.tight_layout(rect=(0, 0, 1, 0.98))
-    figure.savefig(path, dpi=110)
 
 
 def report_page(
