@@ -15,6 +15,9 @@ import pydicom
 from pydicom.uid import CTImageStorage
 from pynetdicom import AE, evt
 
+from resample_ct.node.folder import StateFolder
+from resample_ct.node.queue import Queue
+
 COMMAND = ("-c", "from resample_ct.cli import main; main()")
 QUICK = ("--method", "fbp", "--quiet-seconds", "1", "--min-free-mb", "0")
 
@@ -139,7 +142,12 @@ class NodeProcess:
         return [[cell.strip() for cell in row[1:-1]] for row in rows]
 
     def states(self):
-        return [row[2] for row in self.status()]
+        """The state of each job, from the queue's file itself: it is asked for again and again."""
+        queue = Queue(StateFolder(self.folder).queue, read_only=True)
+        try:
+            return [row.job.state for row in queue.rows()]
+        finally:
+            queue.close()
 
 
 def associate(port, contexts=(CTImageStorage,), calling="SCANNER", called="RESAMPLE", **options):

@@ -11,6 +11,7 @@ import pytest
 import torch
 from made_up_studies import SIDE, body, write_slice
 from pydicom.uid import UID, CTImageStorage, RawDataStorage
+from small_slices import shrink_slices
 from torch import nn
 
 from fine_tune.observer import Observer
@@ -93,6 +94,12 @@ def aapm_tree(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return make
+
+
+@pytest.fixture
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """See `shrink_slices`."""
+    shrink_slices(monkeypatch)
 
 
 @pytest.fixture

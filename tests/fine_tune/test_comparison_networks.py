@@ -112,6 +112,7 @@ def fine_tune(command, data, out, *more):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("small_slices")
 def test_pixel_prior_is_trained_and_trained_further(two_patients, tmp_path):
     output = fine_tune("pixel", two_patients, tmp_path / "one")
     assert "on the held-out slices" in output
@@ -150,6 +151,7 @@ def test_pixel_prior_begins_at_a_latent_priors_inner_layers():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("small_slices")
 @pytest.mark.parametrize("network, kind", [("dncnn", DnCNNCard), ("unet", UNetDenoiserCard)])
 def test_denoiser_is_trained_for_a_noise(two_patients, tmp_path, network, kind):
     fine_tune("denoiser", two_patients, tmp_path / "b", "--network", network, "--sigma", 0.03)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pydicom
 import pytest
+import small_slices
 import torch
 from click.testing import CliRunner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -19,6 +22,14 @@ from resample_ct.bundles.bundle import read_bundle, read_card
 from resample_ct.bundles.card import LatentPriorCard
 from resample_ct.bundles.fbp_unet import FBPUNetCard, read_fbp_unet
 from resample_ct.cli import main
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_slices_in_all_of_them():
+    """See `shrink_slices`."""
+    with pytest.MonkeyPatch.context() as patch:
+        small_slices.shrink_slices(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +45,11 @@ def two_patients(sample_series, tmp_path_factory):
     return root
 
 
-def options(data, out, *more, steps=3):
+def options(data, out, *more, steps=3, validate_every=0):
     return [
         *("--data", str(data), "--out", str(out), "--hold-out", "B", "--steps", str(steps)),
-        *("--batch", "4", "--learning-rate", "1e-3", "--validate-every", "2", *map(str, more)),
+        *("--batch", "4", "--learning-rate", "1e-3", "--validate-every", str(validate_every)),
+        *map(str, more),
     ]
 
 
@@ -52,24 +64,31 @@ def succeed(*arguments):
     return output
 
 
+BOTH = ("--train", "both", "--name", "mine", "--checkpoint-every", 1)
+
+
+@pytest.fixture(scope="module")
+def both(two_patients, tiny_bundle, tmp_path_factory):
+    """A training of both networks: its bundle, and what it said."""
+    out = tmp_path_factory.mktemp("both") / "mine"
+    return out, succeed(*options(two_patients, out, "--init", tiny_bundle, *BOTH, validate_every=2))
+
+
 @pytest.mark.slow
-def test_both_networks_are_trained_from_a_bundle_and_say_so(two_patients, tiny_bundle, tmp_path):
-    out = tmp_path / "mine"
-    output = succeed(
-        *options(two_patients, out, "--init", tiny_bundle, "--train", "both", "--name", "mine")
-    )
+def test_both_networks_are_trained_from_a_bundle_and_say_so(both, tiny_bundle):
+    out, output = both
     assert re.search(r"autoencoder: \d.* on the held-out slices", output)
     card, before = read_card(out, LatentPriorCard), read_bundle(tiny_bundle)
     after = read_bundle(out)
     assert card.name == "mine" and card.training["patients"] == ["A"]
     assert card.training["held_out"] == ["B"] and card.training["from"]["name"] == "tiny"
-    assert card.spacing_mm is not None and card.spacing_mm[0] == pytest.approx(1.3, abs=0.02)
+    assert card.spacing_mm is not None and card.spacing_mm[0] == pytest.approx(4 * 1.3, abs=0.08)
     for part in ("autoencoder", "unet"):
         old, new = getattr(before, part).state_dict(), getattr(after, part).state_dict()
         assert old.keys() == new.keys()
         assert any(not torch.equal(old[name], new[name]) for name in old)
-    image = after.decode(after.encode(torch.zeros(1, 1, 256, 256)))
-    assert image.shape == (1, 1, 256, 256) and image.isfinite().all()
+    image = after.decode(after.encode(torch.zeros(1, 1, 64, 64)))
+    assert image.shape == (1, 1, 64, 64) and image.isfinite().all()
 
 
 @pytest.mark.slow
@@ -117,9 +136,10 @@ def test_decoder_alone_leaves_the_latents_as_they_were(two_patients, tiny_bundle
 
 
 @pytest.mark.slow
-def test_interrupted_training_ends_in_the_same_bundle(two_patients, tiny_bundle, tmp_path, monkeypatch):
-    arguments = ["--init", tiny_bundle, "--train", "both", "--checkpoint-every", 1]
-    succeed(*options(two_patients, tmp_path / "whole", *arguments))
+def test_interrupted_training_ends_in_the_same_bundle(
+    both, two_patients, tiny_bundle, tmp_path, monkeypatch
+):
+    again = options(two_patients, tmp_path / "cut", "--init", tiny_bundle, *BOTH, validate_every=2)
 
     def killed_after_the_autoencoder(task, *rest):
         if task.name == "unet":
@@ -127,11 +147,11 @@ def test_interrupted_training_ends_in_the_same_bundle(two_patients, tiny_bundle,
         return train(task, *rest)
 
     monkeypatch.setattr("fine_tune.prior.train", killed_after_the_autoencoder)
-    code, _ = fine_tune(*options(two_patients, tmp_path / "cut", *arguments))
+    code, _ = fine_tune(*again)
     assert code != 0 and not (tmp_path / "cut").exists()
     monkeypatch.undo()
-    succeed(*options(two_patients, tmp_path / "cut", *arguments))
-    whole, cut = read_bundle(tmp_path / "whole"), read_bundle(tmp_path / "cut")
+    succeed(*again)
+    whole, cut = read_bundle(both[0]), read_bundle(tmp_path / "cut")
     assert whole.sha256 == cut.sha256 and whole.scale == cut.scale
 
 
@@ -163,11 +183,15 @@ def test_two_processes_give_the_loss_and_the_weights_of_one(two_patients, tiny_b
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     launcher = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port]
-    for name, start in (("one", []), ("two", launcher)):
-        command = [sys.executable, *start, "-m", "resample_ct", "fine-tune"]
-        command += options(two_patients, tmp_path / name, "--init", tiny_bundle, *more)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-        assert done.returncode == 0, done.stderr[-2000:]
+    more = ("--init", tiny_bundle, *more)
+    succeed(*options(two_patients, tmp_path / "one", *more, validate_every=2))
+    command = [sys.executable, *launcher, small_slices.__file__, "fine-tune"]
+    command += options(two_patients, tmp_path / "two", *more, validate_every=2)
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": root}, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert len(one["loss"]) == 3
     for name in one:

@@ -82,6 +82,7 @@ def test_validation_is_after_two_rounds_on_the_held_out_slices(task):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("small_slices")
 def test_refiner_is_trained_behind_fbp_unet_and_trained_further(tmp_path, sample_series):
     for patient, index in (("A", 10), ("B", 20)):
         (tmp_path / "studies" / patient).mkdir(parents=True)

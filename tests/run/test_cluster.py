@@ -23,13 +23,13 @@ from resample_ct.run.job import Job
 from resample_ct.run.networks import read_models
 from resample_ct.run.outputs import versions
 
-SETTINGS = settings_from("general", ["steps=3", "pixel_iterations=2", "final_iterations=2"])
+SETTINGS = settings_from("general", ["steps=2", "pixel_iterations=2", "final_iterations=2"])
 
 
 @pytest.fixture
 def job(series, tiny_bundle, tmp_path):
     return Job(
-        source=series(6),
+        source=series(4),
         out=tmp_path / "out",
         methods=("cgls", "resample"),
         batch=1,
@@ -91,7 +91,7 @@ def test_a_worker_killed_midway_changes_nothing(job, scheduler, tmp_path):
 
     pipeline.reconstruct(job, resume=False, progress=kill_one, cluster=address)
     assert workers[0].wait() == -signal.SIGKILL and workers[1].poll() is None
-    assert max(done for done, _ in told) == 12
+    assert max(done for done, _ in told) == 8
 
     local = replace(job, out=tmp_path / "local")
     pipeline.reconstruct(local, resume=False)
@@ -99,7 +99,7 @@ def test_a_worker_killed_midway_changes_nothing(job, scheduler, tmp_path):
         volume, pixels = images(job.out, method)
         expected_volume, expected_pixels = images(local.out, method)
         np.testing.assert_array_equal(volume, expected_volume)
-        assert pixels == expected_pixels and len(pixels) == 6
+        assert pixels == expected_pixels and len(pixels) == 4
     assert figures(job.out) == figures(local.out)
 
 

@@ -26,7 +26,11 @@ FIGURES = {"psnr", "ssim", "rmse_hu", "residual", "seconds"}
 TRUST = {"misfit_share", "prior_gap_hu", "rays_per_pixel", "spread_hu", "doubt"}
 KEYS = {"method", "study", "slice"} | FIGURES | TRUST
 QUICK = settings_from(
-    "fast", ["steps=2", "pixel_iterations=2", "final_iterations=2", "final_latent_iterations=2"]
+    "fast",
+    [
+        *("steps=2", "pixel_iterations=2", "final_iterations=2", "final_latent_iterations=2"),
+        "start_estimate=tv",
+    ],
 )
 
 
@@ -39,9 +43,17 @@ def voxels(folder, method="fbp"):
     return np.asarray(nib.load(folder / f"{method}.nii.gz").dataobj)
 
 
-def test_folder_holds_everything_that_was_promised(job):
+@pytest.fixture(scope="module")
+def finished(sample_series, tmp_path_factory):
+    """The same job, run once for all that only read its results."""
+    out = tmp_path_factory.mktemp("finished") / "out"
+    job = Job(sample_series, out, methods=("fbp", "cgls"), slices="3:8", batch=2)
     pipeline.reconstruct(job, resume=False)
-    assert sorted(p.name for p in job.out.iterdir()) == [
+    return job
+
+
+def test_folder_holds_everything_that_was_promised(finished):
+    assert sorted(p.name for p in finished.out.iterdir()) == [
         "cgls.nii.gz",
         "dicom",
         "fbp.nii.gz",
@@ -52,28 +64,27 @@ def test_folder_holds_everything_that_was_promised(job):
         "truth.nii.gz",
         "view.html",
     ]
-    records = json.loads((job.out / "metrics.json").read_text())
+    records = json.loads((finished.out / "metrics.json").read_text())
     assert [(r["method"], r["slice"]) for r in records] == [
-        (m, s) for m in job.methods for s in range(3, 8)
+        (m, s) for m in finished.methods for s in range(3, 8)
     ]
     assert all(set(r) == KEYS for r in records)
     assert all(20 < r["psnr"] < 40 and 0 < r["ssim"] < 1 for r in records)
-    run = json.loads((job.out / "run.json").read_text())
-    assert run["source"]["sha256"] == read_study(job.source).select(range(3, 8)).sha256()
+    run = json.loads((finished.out / "run.json").read_text())
+    assert run["source"]["sha256"] == read_study(finished.source).select(range(3, 8)).sha256()
     assert run["job"]["seed"] == 0 and run["versions"]["torch"] and run["peak_memory_mb"] > 0
-    assert len((job.out / "metrics.csv").read_text().splitlines()) == 1 + len(records)
+    assert len((finished.out / "metrics.csv").read_text().splitlines()) == 1 + len(records)
 
 
-def test_dicom_and_nifti_hold_the_same_patient_at_the_same_place(job):
-    pipeline.reconstruct(job, resume=False)
-    source = read_study(job.source).select(range(3, 8))
-    for method in job.methods:
-        derived = read_study(job.out / "dicom" / method)
+def test_dicom_and_nifti_hold_the_same_patient_at_the_same_place(finished):
+    source = read_study(finished.source).select(range(3, 8))
+    for method in finished.methods:
+        derived = read_study(finished.out / "dicom" / method)
         assert [h.PatientID for h in derived.headers] == [h.PatientID for h in source.headers]
         assert [h.SourceImageSequence[0].ReferencedSOPInstanceUID for h in derived.headers] == [
             h.SOPInstanceUID for h in source.headers
         ]
-        image = read_study(job.out / f"{method}.nii.gz")
+        image = read_study(finished.out / f"{method}.nii.gz")
         assert np.allclose(image.grid.affine, derived.grid.affine, atol=1e-4)
         assert np.abs(image.volume.hu - derived.volume.hu).max() <= 0.5
     centre = source.grid.affine @ [255.5, 255.5, 2, 1]
@@ -106,13 +117,19 @@ def interrupted(job, after, monkeypatch):
             pipeline.reconstruct(job, resume=False)
 
 
+@pytest.fixture(scope="module")
+def whole(sample_series, tiny_bundle, tmp_path_factory):
+    """A job of two methods and two batches each, run without a stop."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    methods = {"methods": ("fbp", "resample"), "bundles": {"prior": tiny_bundle}, "settings": QUICK}
+    job = Job(sample_series, out, slices="3:6", batch=2, **methods)
+    pipeline.reconstruct(job, resume=False)
+    return job
+
+
 @pytest.mark.parametrize("after", [1, 3, 4])
-def test_resumed_run_gives_the_same_bits(job, tiny_bundle, monkeypatch, after):
-    job = replace(
-        job, methods=("fbp", "resample"), bundles={"prior": tiny_bundle}, settings=QUICK, slices="3:6"
-    )
-    whole = replace(job, out=job.out.with_name("whole"))
-    pipeline.reconstruct(whole, resume=False)
+def test_resumed_run_gives_the_same_bits(whole, tmp_path, monkeypatch, after):
+    job = replace(whole, out=tmp_path / "out")
     interrupted(job, after, monkeypatch)
     assert not job.out.exists()
     pipeline.reconstruct(job, resume=True)
@@ -217,24 +234,27 @@ def test_no_ct_leaves_nothing_behind(job, tmp_path):
     assert list(tmp_path.iterdir()) == [empty]
 
 
-def test_slice_is_the_same_whichever_others_are_chosen(job):
-    pipeline.reconstruct(job, resume=False)
-    alone = replace(job, slices="5", out=job.out.with_name("alone"))
+def test_slice_is_the_same_whichever_others_are_chosen(finished, tmp_path):
+    alone = replace(finished, slices="5", out=tmp_path / "alone")
     pipeline.reconstruct(alone, resume=False)
-    assert np.allclose(voxels(job.out)[..., 2], voxels(alone.out)[..., 0], atol=0.1)
+    assert np.allclose(voxels(finished.out)[..., 2], voxels(alone.out)[..., 0], atol=0.1)
 
 
-def test_sinogram_file_gives_what_the_study_gave(job, tmp_path):
-    pipeline.reconstruct(job, resume=False)
+def test_sinogram_file_gives_what_the_study_gave(finished, tmp_path):
     path = tmp_path / "measured.h5"
     sinogram, _ = simulate(
-        read_study(job.source), range(3, 8), job.n_angles, job.noise, job.seed, Window()
+        read_study(finished.source),
+        range(3, 8),
+        finished.n_angles,
+        finished.noise,
+        finished.seed,
+        Window(),
     )
     write_sinogram(sinogram, path)
-    measured = replace(job, source=path, slices=None, out=tmp_path / "measured")
+    measured = replace(finished, source=path, slices=None, out=tmp_path / "measured")
     pipeline.reconstruct(measured, resume=False)
-    assert np.array_equal(voxels(job.out), voxels(measured.out))
-    ours, theirs = (read_study(f / "dicom" / "fbp").headers for f in (measured.out, job.out))
+    assert np.array_equal(voxels(finished.out), voxels(measured.out))
+    ours, theirs = (read_study(f / "dicom" / "fbp").headers for f in (measured.out, finished.out))
     for keyword in ("PatientName", "PatientID", "StudyInstanceUID", "ImagePositionPatient"):
         assert [h[keyword].value for h in ours] == [h[keyword].value for h in theirs]
     records = json.loads((measured.out / "metrics.json").read_text())
@@ -250,9 +270,8 @@ def test_sinogram_without_noise_is_read_with_an_estimate(job, tmp_path):
     assert any(note.startswith("noise: not stated, estimated as 0.0") for note in notes)
 
 
-def test_nifti_study_gives_a_dicom_series(job, tmp_path):
-    pipeline.reconstruct(job, resume=False)
-    nifti = replace(job, source=job.out / "fbp.nii.gz", slices=None, out=tmp_path / "again")
+def test_nifti_study_gives_a_dicom_series(finished, tmp_path):
+    nifti = replace(finished, source=finished.out / "fbp.nii.gz", slices=None, out=tmp_path / "again")
     pipeline.reconstruct(nifti, resume=False)
     header = pydicom.dcmread(next((nifti.out / "dicom" / "cgls").iterdir()))
     assert header.ImageType[0] == "DERIVED" and header.PatientID == ""
