@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,11 @@ from resample_ct.prior.latent import LatentPrior
 # Time is not a law: a busy machine must not fail a test.
 settings.register_profile("laws", deadline=None)
 settings.load_profile("laws")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # As many workers as processors: threads beside them would only wait for each other.
+    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 SAMPLE = Path(__file__).parent.parent / "sample_data" / "Lung_Dx-A0002" / "3-B40f"
 
