@@ -35,6 +35,7 @@ from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.run import pipeline
 from resample_ct.run.job import Job
 from resample_ct.run.simulate import method_generators, parse_slices, simulate
+from resample_ct.run.simulated_scan import SimulatedScan
 
 SAMPLE = Path(__file__).parent.parent / "sample_data" / "Lung_Dx-A0002" / "3-B40f"
 PARTS = ("UNet", "encoder", "decoder", "FBP-UNet", "refiner", "projector", "PICCS", "rest")
@@ -62,7 +63,7 @@ def main(presets: str, slices: str, volume: bool) -> None:
     prior, network, second = read_bundle(), read_fbp_unet(), read_refiner()
     study = read_study(SAMPLE)
     indices = parse_slices(slices, len(study))
-    sinogram, truth = simulate(study, indices, 25, "gaussian:0.01", 0, prior.window)
+    sinogram, truth = simulate(study, indices, SimulatedScan(), 0, prior.window)
     operator = SparseProjector(sinogram.geometry)
     y = torch.from_numpy(sinogram.data)[:, None]
     assert sinogram.noise_sigma is not None

@@ -15,7 +15,7 @@ from resample_ct.values.units import Window
 class SliceMetrics:
     """One slice by one method; psnr, ssim and rmse_hu are None without a truth to compare with.
 
-    The last five are `resample_ct.reconstruct.trust.Trust`'s, None for a method that is not judged.
+    The last seven are `resample_ct.reconstruct.trust.Trust`'s, None for a method that is not judged.
     """
 
     method: str
@@ -30,6 +30,8 @@ class SliceMetrics:
     prior_gap_hu: float | None = None
     rays_per_pixel: float | None = None
     spread_hu: float | None = None
+    missing_arc_degrees: float | None = None
+    unseen_share: float | None = None
     doubt: str | None = None
 
     def record(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from resample_ct.commands.job_options import (
     out_folder_option,
     resample_options,
     resume_option,
+    scan_options,
     slices_option,
 )
 
@@ -33,6 +34,7 @@ from resample_ct.commands.job_options import (
 @resample_options
 @angles_option(multiple=True, default=(25,))
 @noise_option("noises", multiple=True, default=("gaussian:0.01",))
+@scan_options
 @option(SIMULATION, "--lesions", is_flag=True, help="Count lesions kept and invented; twice the time.")
 @bundle_options
 @computing_options

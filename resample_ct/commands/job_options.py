@@ -36,7 +36,7 @@ def together(*options: Decorator) -> Callable[[Decorated], Decorated]:
 
 def angles_option(**more: Any) -> Decorator:
     """`--angles`."""
-    text = "Views of the simulated scan, evenly spaced over 180 degrees."
+    text = "Views of the simulated scan, evenly spaced over its arc."
     return option(SIMULATION, "--angles", type=click.IntRange(2), help=text, **more)
 
 
@@ -44,11 +44,47 @@ def noise_option(*names: str, **more: Any) -> Decorator:
     """`--noise`."""
     text = (
         "Noise of the simulated scan: gaussian:0.01 (standard deviation of a ray, in pixels times "
-        "relative attenuation), gaussian:1% (of the largest ray), poisson:1e5 (photons a ray) or none."
+        "relative attenuation), gaussian:1% (of the largest ray), poisson:1e5 (photons a ray), "
+        "poisson:1e5:10 (with electronic noise of 10 photons) or none."
     )
     return option(SIMULATION, "--noise", *names, metavar="NOISE", help=text, **more)
 
 
+scan_options = together(
+    option(
+        SIMULATION,
+        "--geometry",
+        default="parallel",
+        type=click.Choice(("parallel", "fan-flat", "fan-curved")),
+        help="Rays of the simulated scan: a fan's source is 595 mm from the axis.",
+    ),
+    option(
+        SIMULATION,
+        "--arc",
+        type=click.FloatRange(0, 360, min_open=True),
+        help="Degrees that its views cover.  [default: 180, of a fan 360]",
+    ),
+    option(
+        SIMULATION,
+        "--detectors",
+        type=click.IntRange(1),
+        help="Its detector pixels: fewer than the image needs cut it off.  [default: all]",
+    ),
+    option(
+        SIMULATION,
+        "--pixels",
+        default="reduced",
+        type=click.Choice(("reduced", "native")),
+        help="What is projected: the reduced slices, as in the paper, or the study's own pixels with "
+        "finer rays, so that no method knows exactly how it was measured.",
+    ),
+    option(
+        SIMULATION,
+        "--kvp",
+        type=click.FloatRange(40, 150),
+        help="Tube voltage of a polychromatic beam, corrected for water.  [default: a single energy]",
+    ),
+)
 slices_option = option(INPUT, "--slices", help=f"10:20, 3,7,9 or one number, {COUNTED}.  [default: all]")
 series_option = option(INPUT, "--series", help="SeriesInstanceUID, where the study holds several.")
 out_folder_option = option(OUTPUT, "--out", required=True, type=PATH, help="New output folder.")

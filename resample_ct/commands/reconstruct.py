@@ -24,6 +24,7 @@ from resample_ct.commands.job_options import (
     out_folder_option,
     resample_options,
     resume_option,
+    scan_options,
     series_option,
     slices_option,
 )
@@ -83,6 +84,7 @@ def _centre(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
 )
 @angles_option(default=25)
 @noise_option(default="gaussian:0.01")
+@scan_options
 @bundle_options
 @computing_options
 @option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from resample_ct.commands.job_options import (
     deidentify_option,
     device_option,
     noise_option,
+    scan_options,
     seed_option,
     series_option,
     slices_option,
@@ -26,6 +28,7 @@ from resample_ct.commands.job_options import (
 @series_option
 @angles_option(default=25)
 @noise_option(default="gaussian:0.01")
+@scan_options
 @seed_option
 @device_option
 @option(OUTPUT, "--out", required=True, type=PATH, help="New HDF5 file.")
@@ -40,8 +43,9 @@ def simulate(
     seed: int,
     device: str,
     deidentify: bool,
+    **scanner: Any,
 ) -> None:
-    """Simulate parallel-beam sinograms of STUDY and save them."""
+    """Simulate sinograms of STUDY and save them."""
     from resample_ct.run.work_folder import refuse_out
 
     refuse_out(out)
@@ -53,18 +57,20 @@ def simulate(
     from resample_ct.physics.sinogram_file import write_sinogram
     from resample_ct.progress import progress_bar
     from resample_ct.run import simulate as measure
+    from resample_ct.run.simulated_scan import SimulatedScan
     from resample_ct.values.units import Window
 
     check_device(device)
+    scan = SimulatedScan(angles, noise, **scanner)
     whole = read_study(study, series)
     if deidentify:
         whole = without_identity(whole, secret_of_run())
     refuse_identified(whole.headers, out)
     indices = measure.parse_slices(slices, len(whole))
     with progress_bar() as progress:
-        sinogram, _ = measure.simulate(whole, indices, angles, noise, seed, Window(), device, progress)
+        sinogram, _ = measure.simulate(whole, indices, scan, seed, Window(), device, progress)
         progress(len(indices), len(indices), "writing")
     write_sinogram(sinogram, out)
     for note in whole.notes:
         click.echo(f"note: {note}", err=True)
-    click.echo(f"{out}: {len(indices)} sinograms of {angles} views, noise {noise}")
+    click.echo(f"{out}: {len(indices)} sinograms of {angles} {sinogram.geometry.told}, noise {noise}")

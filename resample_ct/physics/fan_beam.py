@@ -89,6 +89,22 @@ class FanBeam(Geometry):
         count = 2 * math.ceil(max(half, detectors_for(image_size) / 2))
         return replace(central, n_detectors=count, detector_spacing=spacing)
 
+    def finer(self, parts: int) -> FanBeam:
+        """See `Geometry`."""
+        return replace(
+            self,
+            image_size=self.image_size * parts,
+            n_detectors=self.n_detectors * parts,
+            detector_offset=self.detector_offset * parts,
+            source_origin=self.source_origin * parts,
+            source_detector=self.source_detector * parts,
+        )
+
+    @property
+    def told(self) -> str:
+        """See `Geometry`."""
+        return f"fan-beam views ({'curved' if self.curved else 'flat'} detector)"
+
     @property
     def fan_angles(self) -> np.ndarray:
         """See `Geometry`."""
@@ -133,9 +149,9 @@ class FanBeam(Geometry):
     @property
     def seen_radius(self) -> float:
         """See `Geometry`."""
-        half_pixel = 0.5 * self.detector_spacing / self.source_detector
-        edge = max(0.0, float(min(-self.fan_angles[0], self.fan_angles[-1])) + half_pixel)
-        return self.source_origin * math.sin(min(edge, math.pi / 2))
+        reach = self.longest_reach / self.source_detector
+        gamma = min(reach, math.pi / 2) if self.curved else math.atan(reach)
+        return self.source_origin * math.sin(gamma)
 
     @property
     def missing_arc(self) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -82,10 +82,25 @@ class Geometry(ABC):
         """(angle, detector)."""
         return self.n_angles, self.n_detectors
 
+    def finer(self, parts: int) -> Geometry:
+        """The same rays in pixels of a part of the size, and as many of them in each detector pixel."""
+        return replace(
+            self,
+            image_size=self.image_size * parts,
+            n_detectors=self.n_detectors * parts,
+            detector_offset=self.detector_offset * parts,
+        )
+
+    @property
+    @abstractmethod
+    def told(self) -> str:
+        """The kind of rays in words, after a number of views."""
+
     @property
     def turns_whole(self) -> bool:
         """Whether the views go all around the image, so that lines are measured from either end."""
-        return math.isclose(view_arcs(self.angles, 2 * math.pi).sum(), 2 * math.pi)
+        around = view_arcs(self.angles, 2 * math.pi).sum()
+        return self.n_angles > 1 and math.isclose(around, 2 * math.pi)
 
     @property
     def detector_places(self) -> np.ndarray:
@@ -102,6 +117,13 @@ class Geometry(ABC):
     @abstractmethod
     def fan_step(self) -> float:
         """Radians between neighbouring rays where that is the same all over the detector, else 0."""
+
+    @property
+    def longest_reach(self) -> float:
+        """Image pixels along the detector to the end of the half by which lines are all measured."""
+        places = self.detector_places
+        half = (max if self.turns_whole else min)(-places[0], places[-1])
+        return max(0.0, float(half) + self.detector_spacing / 2)
 
     @abstractmethod
     def lines(self) -> tuple[np.ndarray, np.ndarray]:
@@ -138,7 +160,10 @@ class Geometry(ABC):
     @property
     @abstractmethod
     def seen_radius(self) -> float:
-        """Radius in image pixels of the circle about the origin that every view sees whole."""
+        """Radius in image pixels of the circle about the origin whose lines are all measured.
+
+        Every view sees it; in a scan of a whole turn the detector's longer half is enough.
+        """
 
     @property
     @abstractmethod
@@ -183,6 +208,11 @@ class ParallelBeam(Geometry):
         return cls(image_size, angles, detectors_for(image_size))
 
     @property
+    def told(self) -> str:
+        """See `Geometry`."""
+        return "parallel-beam views"
+
+    @property
     def fan_angles(self) -> np.ndarray:
         """See `Geometry`; all are 0."""
         return np.zeros(self.n_detectors)
@@ -218,8 +248,7 @@ class ParallelBeam(Geometry):
     @property
     def seen_radius(self) -> float:
         """See `Geometry`."""
-        places = self.detector_places
-        return max(0.0, float(min(-places[0], places[-1])) + self.detector_spacing / 2)
+        return self.longest_reach
 
     @property
     def missing_arc(self) -> float:

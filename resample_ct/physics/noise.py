@@ -68,15 +68,17 @@ class GaussianNoise:
 
 @dataclass(frozen=True)
 class PoissonNoise:
-    """Photon counting: counts ~ Poisson(I0 exp(-p)), y = -ln(counts / I0), in our units.
+    """Photon counting: counts ~ Poisson(I0 exp(-p)) + N(0, electronic^2), y = -ln(counts / I0).
 
     Attributes:
         photons: I0, photons per unattenuated ray.
         attenuation_per_unit: p per unit of the sinogram, see `attenuation_per_unit`.
+        electronic: standard deviation of the detector's electronic noise, in photons.
     """
 
     photons: float
     attenuation_per_unit: float
+    electronic: float = 0.0
 
     def apply(self, clean: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """See `NoiseModel`; a ray with no photon left counts one."""
@@ -84,13 +86,15 @@ class PoissonNoise:
         counts = torch.stack(
             [torch.poisson(e.cpu(), generator=g) for e, g in zip(expected, generators, strict=True)]
         )
+        if self.electronic:
+            counts = counts + self.electronic * randn(counts.shape, generators).to(counts)
         noisy = -torch.log(counts.clamp(min=1.0) / self.photons) / self.attenuation_per_unit
         return noisy.to(clean)
 
     def variance(self, clean: torch.Tensor) -> torch.Tensor:
-        """See `NoiseModel`: var(ln counts) = 1 / counts."""
-        photons = self.photons * torch.exp(-clean * self.attenuation_per_unit)
-        return 1.0 / (photons.clamp(min=1.0) * self.attenuation_per_unit**2)
+        """See `NoiseModel`: var(ln counts) = var(counts) / counts^2."""
+        photons = (self.photons * torch.exp(-clean * self.attenuation_per_unit)).clamp(min=1.0)
+        return (photons + self.electronic**2) / (photons * self.attenuation_per_unit).square()
 
 
 def attenuation_per_unit(pixel_mm: float, window: Window, mu_water: float = MU_WATER_PER_MM) -> float:
@@ -109,10 +113,11 @@ def attenuation_per_unit(pixel_mm: float, window: Window, mu_water: float = MU_W
 
 
 def parse_noise(text: str, pixel_mm: float, window: Window) -> NoiseModel:
-    """`gaussian:0.01`, `gaussian:1%` (of each sinogram's maximum), `poisson:1e5` or `none`.
+    """`gaussian:0.01`, `gaussian:1%`, `poisson:1e5`, `poisson:1e5:10` or `none`.
 
     Args:
-        text: the option as given.
+        text: the option as given; a percentage is of each sinogram's maximum, and a number behind the
+            photons the electronic noise in photons.
         pixel_mm: pixel size, which the photon model needs.
         window: HU window that the attenuation is relative to.
 
@@ -120,18 +125,28 @@ def parse_noise(text: str, pixel_mm: float, window: Window) -> NoiseModel:
         OptionError: anything else, a number that is not positive and finite, or photons with a
             window that does not start at air.
     """
-    kind, _, value = text.partition(":")
-    if kind == "none" and not value:
-        return NoNoise()
-    relative = kind == "gaussian" and value.endswith("%")
-    try:
-        number = float(value.removesuffix("%") if relative else value)
-    except ValueError:
-        number = float("nan")
-    if kind in ("gaussian", "poisson") and 0 < number < float("inf"):
-        if kind == "poisson":
-            return PoissonNoise(number, attenuation_per_unit(pixel_mm, window))
-        return GaussianNoise(number / 100 if relative else number, relative)
+    kind, *values = text.split(":")
+    numbers = [_positive(value.removesuffix("%") if kind == "gaussian" else value) for value in values]
+    match kind, numbers:
+        case "none", []:
+            return NoNoise()
+        case "gaussian", [float(sigma)]:
+            relative = values[0].endswith("%")
+            return GaussianNoise(sigma / 100 if relative else sigma, relative)
+        case "poisson", [float(photons)]:
+            return PoissonNoise(photons, attenuation_per_unit(pixel_mm, window))
+        case "poisson", [float(photons), float(electronic)]:
+            return PoissonNoise(photons, attenuation_per_unit(pixel_mm, window), electronic)
     raise OptionError(
-        f"--noise {text}: not understood, expected gaussian:0.01, gaussian:1%, poisson:1e5 or none"
+        f"--noise {text}: not understood, expected gaussian:0.01, gaussian:1%, poisson:1e5, "
+        "poisson:1e5:10 (with electronic noise) or none"
     )
+
+
+def _positive(text: str) -> float | None:
+    """The number, None where it is none, or not positive and finite."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 < number < float("inf") else None

@@ -1,4 +1,4 @@
-"""When a latent prior is not to be trusted: four figures of a finished reconstruction, and their limits.
+"""When a latent prior is not to be trusted: six figures of a finished reconstruction, and their limits.
 
 None of them needs the truth:
 
@@ -10,6 +10,9 @@ None of them needs the truth:
   samples of the prior and the measurement disagree, as at metal, and not with fewer views.
 - rays per pixel: measured values over unknown ones. The others do not see what was never measured:
   from four views ReSample draws a plausible chest that fits, 160 to 180 HU away from the patient.
+- missing arc: degrees that the views lack of a complete scan. Edges along the missing rays were not seen.
+- unseen share: of the result's attenuation outside of the circle whose lines are all measured, as behind
+  a detector that is narrower than the patient.
 
 The limits are from training and held-out patients alone, by `python benchmarks/trust.py FILE ...`,
 with noise 0.01, on 14 slices of seven patients, two of them held out. With preset `fast` the misfit
@@ -23,11 +26,14 @@ a tripwire, not a test of correctness: a small wrong detail passes.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
+from resample_ct.physics.geometry import Geometry
+from resample_ct.physics.projector import Projector
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement
 
@@ -36,6 +42,9 @@ PRIOR_GAP_LIMIT_HU = 70.0
 SPREAD_LIMIT_HU = 64.0
 # Twelve views of 364 detector pixels for 256 x 256 of the image.
 RAYS_PER_PIXEL_LIMIT = 12 * 364 / 256**2
+# A scan may end a view before its arc does; a corner of the image may hold a bit of the table.
+MISSING_ARC_LIMIT_DEGREES = 10.0
+UNSEEN_SHARE_LIMIT = 0.02
 
 
 @dataclass(frozen=True)
@@ -47,12 +56,16 @@ class Trust:
         prior_gap_hu: in HU.
         rays_per_pixel: measured values for each unknown one.
         spread_hu: in HU; None where the method gives no spread.
+        missing_arc_degrees: see `Geometry.missing_arc`.
+        unseen_share: of the attenuation in the image.
     """
 
     misfit_share: float
     prior_gap_hu: float
     rays_per_pixel: float
     spread_hu: float | None = None
+    missing_arc_degrees: float = 0.0
+    unseen_share: float = 0.0
 
     @property
     def doubt(self) -> str:
@@ -78,11 +91,39 @@ class Trust:
                 f"{self.rays_per_pixel:.3f} rays were measured for each pixel (expected at least "
                 f"{RAYS_PER_PIXEL_LIMIT:.3f}): most of the image is the prior's guess"
             )
+        if self.missing_arc_degrees > MISSING_ARC_LIMIT_DEGREES:
+            reasons.append(
+                f"the views lack {self.missing_arc_degrees:.0f} degrees of a complete scan (expected: at "
+                f"most {MISSING_ARC_LIMIT_DEGREES:.0f}): edges along these rays are the prior's guess"
+            )
+        if self.unseen_share > UNSEEN_SHARE_LIMIT:
+            reasons.append(
+                f"{self.unseen_share:.0%} of the attenuation is where the detector did not see every "
+                f"line (expected: at most {UNSEEN_SHARE_LIMIT:.0%}): there, and in HU, it is a guess"
+            )
         return "; ".join(reasons)
 
     def record(self) -> dict[str, Any]:
         """Figures and doubt as JSON values."""
         return asdict(self) | {"doubt": self.doubt}
+
+
+def notes_on_rays(geometry: Geometry) -> list[str]:
+    """What no method can know from a scan's rays, for the user; nothing of a complete scan."""
+    notes = []
+    missing = math.degrees(geometry.missing_arc)
+    if missing > MISSING_ARC_LIMIT_DEGREES:
+        notes.append(
+            f"the views lack {missing:.0f} degrees of a complete scan: no method sees edges that run "
+            "along the missing rays"
+        )
+    if geometry.seen_radius < geometry.image_size / 2:
+        notes.append(
+            f"the detector sees all lines only within {geometry.seen_radius:.0f} pixels of the axis, of "
+            f"{geometry.image_size / 2:.0f} to the image's edge: beyond, and in HU everywhere, no method "
+            "knows what is there"
+        )
+    return notes
 
 
 def judge(
@@ -109,6 +150,19 @@ def judge(
     open_hu: list[float | None] = [None] * len(image)
     if spread is not None:
         open_hu = (spread.square().mean(dim=(1, 2, 3)).sqrt() * prior.window.width).tolist()
+    missing, unseen = 0.0, torch.zeros(len(image))
+    if isinstance(measurement.operator, Projector):
+        missing = math.degrees(measurement.operator.geometry.missing_arc)
+        unseen = _unseen_share(measurement.operator.geometry, image)
     return [
-        Trust(float(m), float(g), rays, s) for m, g, s in zip(beyond / scale, gap, open_hu, strict=True)
+        Trust(float(m), float(g), rays, s, missing, float(u))
+        for m, g, s, u in zip(beyond / scale, gap, open_hu, unseen, strict=True)
     ]
+
+
+def _unseen_share(geometry: Geometry, image: torch.Tensor) -> torch.Tensor:
+    """(B,) share of the attenuation outside of the circle whose lines are all measured."""
+    place = torch.arange(geometry.image_size, device=image.device) - (geometry.image_size - 1) / 2
+    outside = place.square() + place[:, None].square() > geometry.seen_radius**2
+    total = image.sum(dim=(1, 2, 3)).clamp(min=1e-12)
+    return (image * outside).sum(dim=(1, 2, 3)) / total

@@ -15,8 +15,8 @@ from resample_ct.io.deidentify import deidentify, secret_of_run
 from resample_ct.io.identity_guard import refuse_identified
 from resample_ct.io.read import read_study
 from resample_ct.io.study import Study, sha256_of
-from resample_ct.physics.geometry import Geometry, ParallelBeam
-from resample_ct.physics.noise import parse_noise
+from resample_ct.physics.geometry import Geometry
+from resample_ct.physics.noise import attenuation_per_unit, parse_noise
 from resample_ct.physics.sinogram_file import is_sinogram_file
 from resample_ct.run.job import Job
 from resample_ct.run.measured import read_measured
@@ -117,9 +117,11 @@ def pose_simulated(job: Job, source: Source, window: Window | None) -> Problem:
     grid = study.grid.resized(IMAGE_SIZE)
     # Refused now rather than when the first batch is simulated.
     parse_noise(job.noise, grid.spacing_mm[0], used)
+    if job.kvp is not None:
+        attenuation_per_unit(grid.spacing_mm[0], used)
 
     def load(some: Sequence[int]) -> Batch:
-        sinogram, truth = simulate(study, some, job.n_angles, job.noise, job.seed, used, job.device)
+        sinogram, truth = simulate(study, some, job.scan, job.seed, used, job.device)
         assert sinogram.noise_sigma is not None
         return _batch(some, sinogram.data, sinogram.noise_sigma, truth)
 
@@ -130,9 +132,9 @@ def pose_simulated(job: Job, source: Source, window: Window | None) -> Problem:
         study=study.select(indices),
         grid=grid.select(indices),
         indices=indices,
-        geometry=ParallelBeam.uniform(IMAGE_SIZE, job.n_angles),
+        geometry=job.scan.rays(grid.spacing_mm[0]),
         window=used,
-        noise=f"{job.noise} (simulated)",
+        noise=f"{job.noise} ({job.scan.told})",
         load=load,
         sha256=source.sha256,
         load_truth=load_truth,

@@ -19,6 +19,7 @@ from resample_ct.reconstruct.resample_settings import (
     settings_from,
     told_settings,
 )
+from resample_ct.run.simulated_scan import GeometryKind, Pixels, SimulatedScan
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Job:
         source: a study, or a sinogram file ending in .h5 or .hdf5.
         out: new folder for the results.
         methods: names from `resample_ct.reconstruct.methods.METHODS`.
-        n_angles: views to simulate from a study.
-        noise: to simulate, see `resample_ct.physics.noise.parse_noise`.
+        n_angles, noise, geometry, arc, detectors, pixels, kvp: of the scan to simulate from a study, see
+            `SimulatedScan`.
         sigma: noise of a measured sinogram, in pixel units; None takes the file's, or an estimate.
         centre: detector pixel, from 0, that a measured scan's axis of rotation falls on; "auto" finds
             it, None takes the file's.
@@ -56,6 +57,11 @@ class Job:
     methods: tuple[str, ...] = ("fbp", "tv", "resample")
     n_angles: int = 25
     noise: str = "gaussian:0.01"
+    geometry: GeometryKind = "parallel"
+    arc: float | None = None
+    detectors: int | None = None
+    pixels: Pixels = "reduced"
+    kvp: float | None = None
     sigma: float | None = None
     centre: float | Literal["auto"] | None = None
     slices: str | None = None
@@ -76,8 +82,8 @@ class Job:
     def __post_init__(self) -> None:
         """The preset's settings where none are given.
 
-        Raises OptionError for an unknown method, kind of bundle or preset, or a noise that no measurement
-        has.
+        Raises OptionError for an unknown method, kind of bundle or preset, a noise that no measurement
+        has, or a scan that cannot be simulated.
         """
         for name in self.methods:
             method_named(name)
@@ -89,10 +95,24 @@ class Job:
                 f"--sigma {self.sigma:g}: expected a finite number from 0 up, the standard deviation "
                 "of the noise in pixel units; correct it"
             )
+        _ = self.scan  # refuses what cannot be simulated
         if self.settings is None:
             preset = self.preset or DEFAULT_PRESET
             object.__setattr__(self, "preset", preset)
             object.__setattr__(self, "settings", settings_from(preset))
+
+    @property
+    def scan(self) -> SimulatedScan:
+        """The scan to simulate from a study."""
+        return SimulatedScan(
+            self.n_angles,
+            self.noise,
+            self.geometry,
+            self.arc,
+            self.detectors,
+            self.pixels,
+            self.kvp,
+        )
 
     @property
     def told_settings(self) -> str:

@@ -204,7 +204,7 @@ def _derivation(job: Job, problem: Problem, name: str, models: Models) -> Deriva
     told = job.told_settings if name == "resample" else ""
     text = made_by(
         METHODS[name].title,
-        f"{views} parallel-beam views",
+        f"{views} {problem.geometry.told}",
         problem.noise,
         told,
         models.behind(job, name),
@@ -237,7 +237,7 @@ def _write_report(job: Job, problem: Problem, records: list[dict[str, Any]], fol
     facts |= {
         "Source series": problem.study.name,
         "Slices": f"{len(problem.indices)}, from {problem.indices[0]} to {problem.indices[-1]}",
-        "Measurement": f"{problem.geometry.n_angles} parallel-beam views, noise {problem.noise}",
+        "Measurement": f"{problem.geometry.n_angles} {problem.geometry.told}, noise {problem.noise}",
         "Made by": f"resample-ct {__version__}, seed {job.seed}",
     }
     page = report_page(records, folder / "montage.png", facts, RESEARCH_ONLY)

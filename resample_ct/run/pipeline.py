@@ -24,7 +24,7 @@ from resample_ct.prior.latent import LatentPrior
 from resample_ct.progress import Update, silent
 from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.methods import METHODS
-from resample_ct.reconstruct.trust import judge
+from resample_ct.reconstruct.trust import judge, notes_on_rays
 from resample_ct.reconstruct.uncertainty import HasSpread
 from resample_ct.run.cluster import finish_batches
 from resample_ct.run.inputs import Batch, Problem, pose
@@ -56,7 +56,9 @@ def reconstruct(
     models = read_models(job)
     methods = models.methods(job)
     problem = pose(job, models.window)
-    problem = problem.with_notes(models.notes_on(problem.geometry.image_size, problem.grid.spacing_mm[0]))
+    geometry = problem.geometry
+    notes = models.notes_on(geometry.image_size, problem.grid.spacing_mm[0])
+    problem = problem.with_notes([*notes, *notes_on_rays(geometry)])
     inputs = {"weights": models.record(), "identity": problem.identity}
     with work_folder(job.out, job.record() | inputs, resume) as partial:
         files = BatchFiles(partial / "batches", len(problem.indices), job.batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,14 +12,19 @@ from resample_ct.errors import OptionError
 from resample_ct.io.study import Study
 from resample_ct.operators.base import Operator
 from resample_ct.physics.backends import make_projector
-from resample_ct.physics.geometry import ParallelBeam
-from resample_ct.physics.noise import NoiseModel, parse_noise
+from resample_ct.physics.beam_hardening import HardenedBeam, hardened_projection
+from resample_ct.physics.geometry import Geometry
+from resample_ct.physics.noise import NoiseModel, attenuation_per_unit, parse_noise
 from resample_ct.physics.sinogram_file import Sinogram
 from resample_ct.progress import Update, silent
+from resample_ct.run.simulated_scan import SimulatedScan
 from resample_ct.values.network_grid import IMAGE_SIZE, network_slices
 from resample_ct.values.units import Window
+from resample_ct.values.volume import Volume, reduce_in_plane
 
 _NOISE_STREAM, _METHOD_STREAM = 0, 1
+# In each detector pixel, of the study's own pixels or of as many parts of them.
+_RAYS_AT_LEAST = 2
 
 
 def slice_generators(seed: int, indices: Sequence[int], stream: int) -> list[torch.Generator]:
@@ -73,7 +79,10 @@ def noisy_projection(
     Returns:
         The noisy sinogram (1, 1, angle, detector), and the mean noise as a standard deviation.
     """
-    clean = projector(image)
+    return _noisy(projector(image), model, seed, index)
+
+
+def _noisy(clean: torch.Tensor, model: NoiseModel, seed: int, index: int) -> tuple[torch.Tensor, float]:
     noisy = model.apply(clean, slice_generators(seed, [index], _NOISE_STREAM))
     return noisy, float(model.variance(clean).mean()) ** 0.5
 
@@ -81,40 +90,41 @@ def noisy_projection(
 def simulate(
     study: Study,
     indices: Sequence[int],
-    n_angles: int,
-    noise: str,
+    scan: SimulatedScan,
     seed: int,
     window: Window,
     device: str = "cpu",
     progress: Update = silent,
 ) -> tuple[Sinogram, torch.Tensor]:
-    """Simulate parallel-beam sinograms of some of a study's slices.
+    """Simulate sinograms of some of a study's slices.
 
     Args:
         study: the whole study.
         indices: the slices to measure, at least one; a slice's place also seeds its noise, so that
             it is the same whichever others are chosen.
-        n_angles: views over 180 degrees.
-        noise: see `parse_noise`.
+        scan: the scanner.
         seed: of the noise.
         window: HU window that the attenuation is relative to.
         device: where the projector runs.
         progress: called with slices done, slices in all, and what is at work.
 
     Returns:
-        The sinograms, and the slices that they were made from, (N, 1, 256, 256) in [0, 1]: the
-        truth to compare with.
+        The sinograms, and the slices that they are compared with, (N, 1, 256, 256) in [0, 1].
     """
-    geometry = ParallelBeam.uniform(IMAGE_SIZE, n_angles)
-    projector = make_projector(geometry, device)
     grid = study.grid.resized(IMAGE_SIZE)
-    model = parse_noise(noise, grid.spacing_mm[0], window)
+    geometry = scan.rays(grid.spacing_mm[0])
+    model = parse_noise(scan.noise, grid.spacing_mm[0], window)
     chosen = study.select(indices)
     rows, sigmas, truths = [], [], []
     for place, index in enumerate(indices):
         progress(place, len(indices), "projecting")
-        image, _ = network_slices(chosen.select([place]).volume, window)
-        row, sigma = noisy_projection(projector, image.to(device), model, seed, index)
+        volume = chosen.select([place]).volume
+        image, _ = network_slices(volume, window)
+        if scan.pixels == "native":
+            clean = _native_projection(scan, geometry, volume, window, device)
+        else:
+            clean = _projection(scan, geometry, image.to(device), grid.spacing_mm[0], window)
+        row, sigma = _noisy(clean, model, seed, index)
         rows.append(row.cpu())
         sigmas.append(sigma)
         truths.append(image)
@@ -123,9 +133,34 @@ def simulate(
         geometry=geometry,
         grid=grid.select(indices),
         window=window,
-        noise=noise,
+        noise=scan.noise,
         noise_sigma=np.array(sigmas),
         source=study.name,
         source_headers=tuple(h.to_json(suppress_invalid_tags=True) for h in chosen.headers),
     )
     return sinogram, torch.cat(truths)
+
+
+def _projection(
+    scan: SimulatedScan, geometry: Geometry, image: torch.Tensor, pixel_mm: float, window: Window
+) -> torch.Tensor:
+    """Noiseless line integrals of (1, 1, row, column) in its pixels, as the scan's beam reports them."""
+    projector = make_projector(geometry, str(image.device))
+    if scan.kvp is None:
+        return projector(image)
+    unit = attenuation_per_unit(pixel_mm, window)
+    return hardened_projection(HardenedBeam(scan.kvp), projector, image, window, unit)
+
+
+def _native_projection(
+    scan: SimulatedScan, geometry: Geometry, volume: Volume, window: Window, device: str
+) -> torch.Tensor:
+    """Line integrals of the study's own pixels, the mean of each detector pixel's rays."""
+    parts = max(_RAYS_AT_LEAST, math.ceil(max(volume.hu.shape[1:]) / IMAGE_SIZE))
+    fine = reduce_in_plane(volume, IMAGE_SIZE * parts)
+    # What the window cuts off above, as metal, the scanner sees all the same.
+    attenuation = torch.from_numpy((fine.hu - window.lower) / window.width).clamp(min=0.0)[:, None]
+    rays = geometry.finer(parts)
+    pixel_mm = fine.grid.spacing_mm[0]
+    sinogram = _projection(scan, rays, attenuation.float().to(device), pixel_mm, window)
+    return sinogram.unflatten(-1, (geometry.n_detectors, parts)).mean(dim=-1) / parts

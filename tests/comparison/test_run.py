@@ -27,6 +27,7 @@ from resample_ct.run.job import Job
 from resample_ct.run.networks import Models
 from resample_ct.run.outputs import BatchFiles
 from resample_ct.run.simulate import simulate
+from resample_ct.run.simulated_scan import SimulatedScan
 from resample_ct.values.units import Window
 
 QUICK = settings_from("fast", ["steps=2", "pixel_iterations=2", "final_iterations=2", "start=none"])
@@ -291,7 +292,10 @@ def test_a_bundle_that_is_not_there_is_named_by_its_option(comparison, tmp_path)
 
 def test_sinogram_file_has_no_truth(comparison, tmp_path):
     path = tmp_path / "scan.h5"
-    write_sinogram(simulate(read_study(comparison.studies[0]), [3], 25, "none", 0, Window())[0], path)
+    write_sinogram(
+        simulate(read_study(comparison.studies[0]), [3], SimulatedScan(noise="none"), 0, Window())[0],
+        path,
+    )
     with pytest.raises(OptionError, match="no truth to compare with"):
         replace(comparison, studies=(path,))
 

@@ -78,6 +78,23 @@ def test_offset_shifts_the_detector_by_its_own_pixels():
 def test_every_view_sees_the_circle_that_the_shorter_half_of_the_detector_sees():
     assert ParallelBeam(8, (0.0,), 10, 2.0).seen_radius == 10.0
     assert ParallelBeam(8, (0.0,), 10, 2.0, detector_offset=-1.5).seen_radius == 7.0
+    assert ParallelBeam(8, (0.0, 3.0), 10, 2.0, detector_offset=-1.5).seen_radius == 7.0
+
+
+def test_in_a_whole_turn_the_longer_half_of_the_detector_is_enough():
+    turn = tuple(np.arange(9) * 2 * np.pi / 9)
+    assert ParallelBeam(8, turn, 10, 2.0, detector_offset=-1.5).seen_radius == 13.0
+
+
+@given(geometries, st.integers(1, 4))
+def test_finer_rays_average_to_the_same_places(geometry, parts):
+    fine = geometry.finer(parts)
+    theta, s = (values.reshape(*geometry.sinogram_shape, parts) for values in fine.lines())
+    coarse_theta, coarse_s = geometry.lines()
+    middle = slice((parts - 1) // 2, parts // 2 + 1)
+    # The middle ray is the same line; of an even number the two beside it are as far off on either side.
+    np.testing.assert_allclose(theta[..., middle].mean(axis=-1), coarse_theta, atol=1e-4)
+    np.testing.assert_allclose(s[..., middle].mean(axis=-1) / parts, coarse_s, atol=1e-2)
 
 
 @pytest.mark.parametrize("arc", [90, 120, 150, 180])

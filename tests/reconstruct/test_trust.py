@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -9,17 +12,21 @@ from resample_ct.bundles.bundle import read_bundle
 from resample_ct.bundles.fbp_unet import read_fbp_unet
 from resample_ct.bundles.refiner import read_refiner
 from resample_ct.physics.backends import make_projector
+from resample_ct.physics.fan_beam import FanBeam
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.reconstruct.trust import (
     MISFIT_LIMIT,
+    MISSING_ARC_LIMIT_DEGREES,
     PRIOR_GAP_LIMIT_HU,
     RAYS_PER_PIXEL_LIMIT,
     SPREAD_LIMIT_HU,
+    UNSEEN_SHARE_LIMIT,
     Trust,
     judge,
+    notes_on_rays,
 )
 from resample_ct.values.units import Window
 
@@ -80,6 +87,38 @@ def test_rays_are_counted(image):
     assert found.rays_per_pixel == 4 * 46 / 32**2
 
 
+def judged_on(geometry, image):
+    operator = make_projector(geometry)
+    return judge(ShiftedBy(0.0), Measurement(operator, operator(image), torch.zeros(2)), image)[0]
+
+
+@pytest.mark.parametrize("arc", [90, 120, 150])
+def test_limited_views_are_in_doubt_and_noted(image, arc):
+    limited = ParallelBeam.uniform(32, 90, math.radians(arc))
+    found = judged_on(limited, image)
+    assert found.missing_arc_degrees == pytest.approx(180 - arc)
+    assert f"the views lack {180 - arc} degrees of a complete scan" in found.doubt
+    (note,) = notes_on_rays(limited)
+    assert f"lack {180 - arc} degrees" in note
+
+
+def test_detector_that_cuts_the_patient_off_is_in_doubt_and_noted(image):
+    narrow = replace(ParallelBeam.uniform(32, 90), n_detectors=16)
+    found = judged_on(narrow, image)
+    place = torch.arange(32) - 15.5
+    outside = place.square() + place[:, None].square() > 8**2
+    assert found.unseen_share == pytest.approx(float((image[0] * outside).sum() / image[0].sum()))
+    assert "where the detector did not see every line" in found.doubt
+    (note,) = notes_on_rays(narrow)
+    assert "within 8 pixels of the axis, of 16" in note
+
+
+def test_complete_scans_have_no_notes():
+    fan = FanBeam.uniform(32, 25, source_origin=60.0, source_detector=100.0)
+    for geometry in (ParallelBeam.uniform(32, 25), ParallelBeam.uniform(32, 25, 2 * math.pi), fan):
+        assert notes_on_rays(geometry) == []
+
+
 def test_spread_is_the_root_mean_square_of_a_slice_in_hu(image):
     spread = torch.zeros_like(image)
     spread[1, :, :16] = 0.02
@@ -95,6 +134,8 @@ def test_spread_is_the_root_mean_square_of_a_slice_in_hu(image):
         ((0.0, 2 * PRIOR_GAP_LIMIT_HU, 1.0), "from what the prior can express"),
         ((0.0, 0.0, RAYS_PER_PIXEL_LIMIT / 2), "the prior's guess"),
         ((0.0, 0.0, 1.0, 2 * SPREAD_LIMIT_HU), "they disagree"),
+        ((0.0, 0.0, 1.0, None, 2 * MISSING_ARC_LIMIT_DEGREES), "lack 20 degrees of a complete scan"),
+        ((0.0, 0.0, 1.0, None, 0.0, 2 * UNSEEN_SHARE_LIMIT), "4% of the attenuation"),
     ],
 )
 def test_each_figure_beyond_its_limit_is_a_reason(figures, told):
@@ -103,7 +144,14 @@ def test_each_figure_beyond_its_limit_is_a_reason(figures, told):
 
 
 def test_figures_at_their_limits_leave_no_doubt():
-    limits = MISFIT_LIMIT, PRIOR_GAP_LIMIT_HU, RAYS_PER_PIXEL_LIMIT, SPREAD_LIMIT_HU
+    limits = (
+        MISFIT_LIMIT,
+        PRIOR_GAP_LIMIT_HU,
+        RAYS_PER_PIXEL_LIMIT,
+        SPREAD_LIMIT_HU,
+        MISSING_ARC_LIMIT_DEGREES,
+        UNSEEN_SHARE_LIMIT,
+    )
     assert Trust(*limits).doubt == ""
 
 

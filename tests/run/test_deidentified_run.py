@@ -19,6 +19,7 @@ from resample_ct.physics.sinogram_file import write_sinogram
 from resample_ct.run import pipeline
 from resample_ct.run.job import Job
 from resample_ct.run.simulate import simulate
+from resample_ct.run.simulated_scan import SimulatedScan
 from resample_ct.values.units import Window
 
 WORDS = ("ZEBRA", "QUOKKA", "19570213", "20070425")
@@ -113,7 +114,7 @@ def test_voxels_and_places_are_those_of_the_identified_run(job):
 
 
 def test_a_sinogram_s_headers_are_cleaned_too(job, source, tmp_path):
-    sinogram, _ = simulate(read_study(source), range(3), 25, "none", 0, Window())
+    sinogram, _ = simulate(read_study(source), range(3), SimulatedScan(noise="none"), 0, Window())
     write_sinogram(sinogram, tmp_path / "scan.h5")
     pipeline.reconstruct(replace(job, source=tmp_path / "scan.h5", sigma=0.01), resume=False)
     for path in (job.out / "dicom").rglob("*.dcm"):

@@ -20,10 +20,19 @@ from resample_ct.reconstruct.start import TVStart
 from resample_ct.run import outputs, pipeline
 from resample_ct.run.job import Job
 from resample_ct.run.simulate import simulate
+from resample_ct.run.simulated_scan import SimulatedScan
 from resample_ct.values.units import Window
 
 FIGURES = {"psnr", "ssim", "rmse_hu", "residual", "seconds"}
-TRUST = {"misfit_share", "prior_gap_hu", "rays_per_pixel", "spread_hu", "doubt"}
+TRUST = {
+    "misfit_share",
+    "prior_gap_hu",
+    "rays_per_pixel",
+    "spread_hu",
+    "missing_arc_degrees",
+    "unseen_share",
+    "doubt",
+}
 KEYS = {"method", "study", "slice"} | FIGURES | TRUST
 QUICK = settings_from(
     "fast",
@@ -184,7 +193,7 @@ def test_resume_refuses_slices_that_changed(job, series, monkeypatch):
 )
 def test_resume_refuses_a_measurement_that_was_corrected(job, tmp_path, monkeypatch, change):
     path = tmp_path / "measured.h5"
-    sinogram, _ = simulate(read_study(job.source), [3, 4], 25, "gaussian:0.01", 0, Window())
+    sinogram, _ = simulate(read_study(job.source), [3, 4], SimulatedScan(), 0, Window())
     write_sinogram(sinogram, path)
     job = replace(job, source=path, slices=None, batch=1)
     interrupted(job, 1, monkeypatch)
@@ -242,14 +251,7 @@ def test_slice_is_the_same_whichever_others_are_chosen(finished, tmp_path):
 
 def test_sinogram_file_gives_what_the_study_gave(finished, tmp_path):
     path = tmp_path / "measured.h5"
-    sinogram, _ = simulate(
-        read_study(finished.source),
-        range(3, 8),
-        finished.n_angles,
-        finished.noise,
-        finished.seed,
-        Window(),
-    )
+    sinogram, _ = simulate(read_study(finished.source), range(3, 8), finished.scan, finished.seed, Window())
     write_sinogram(sinogram, path)
     measured = replace(finished, source=path, slices=None, out=tmp_path / "measured")
     pipeline.reconstruct(measured, resume=False)
@@ -263,7 +265,7 @@ def test_sinogram_file_gives_what_the_study_gave(finished, tmp_path):
 
 def test_sinogram_without_noise_is_read_with_an_estimate(job, tmp_path):
     path = tmp_path / "measured.h5"
-    sinogram, _ = simulate(read_study(job.source), [3], 25, "none", 0, Window())
+    sinogram, _ = simulate(read_study(job.source), [3], SimulatedScan(noise="none"), 0, Window())
     write_sinogram(replace(sinogram, noise_sigma=None), path)
     assert read_sinogram(path).noise_sigma is None
     notes = pipeline.reconstruct(replace(job, source=path, slices=None), resume=False)
