@@ -251,7 +251,9 @@ def test_slice_is_the_same_whichever_others_are_chosen(finished, tmp_path):
 
 def test_sinogram_file_gives_what_the_study_gave(finished, tmp_path):
     path = tmp_path / "measured.h5"
-    sinogram, _ = simulate(read_study(finished.source), range(3, 8), finished.scan, finished.seed, Window())
+    sinogram, _ = simulate(
+        read_study(finished.source), range(3, 8), finished.scan, finished.seed, Window()
+    )
     write_sinogram(sinogram, path)
     measured = replace(finished, source=path, slices=None, out=tmp_path / "measured")
     pipeline.reconstruct(measured, resume=False)
