@@ -23,10 +23,10 @@ COLUMNS = (
     ("psnr", "PSNR (dB)", 4),
     ("ssim", "SSIM", 3),
     ("body_rmse_hu", "RMSE in the body (HU)", 3),
-    ("residual", "data residual", 2),
+    ("residual", "Data residual", 2),
     ("lpips", "LPIPS", 3),
-    ("seconds", "s / slice", 3),
-    ("peak_memory_mb", "peak memory (MB)", 4),
+    ("seconds", "Seconds a slice", 3),
+    ("peak_memory_mb", "Peak memory (MB)", 4),
 )
 
 
