@@ -10,6 +10,7 @@ from resample_ct.command import Group
 from resample_ct.commands.check import check
 from resample_ct.commands.compare import compare
 from resample_ct.commands.convert import convert
+from resample_ct.commands.import_scan import import_scan
 from resample_ct.commands.info import info
 from resample_ct.commands.lists import methods, presets
 from resample_ct.commands.rebin import rebin
@@ -19,7 +20,7 @@ from resample_ct.commands.simulate import simulate
 from resample_ct.commands.view import view
 
 _SECTIONS = {
-    "Reconstruct": ("simulate", "rebin", "reconstruct", "compare", "restore"),
+    "Reconstruct": ("simulate", "rebin", "import", "reconstruct", "compare", "restore"),
     "Look": ("info", "check", "methods", "presets", "view"),
     "Train": ("fine-tune", "convert"),
     "Serve": ("node",),
@@ -57,6 +58,19 @@ def main() -> None:
 
 
 for _command in (
-    *(check, compare, convert, info, methods, presets, rebin, reconstruct, restore, simulate, view),
+    *(
+        check,
+        compare,
+        convert,
+        import_scan,
+        info,
+        methods,
+        presets,
+        rebin,
+        reconstruct,
+        restore,
+        simulate,
+        view,
+    ),
 ):
     main.add_command(_command)

@@ -16,10 +16,10 @@ def check(scan: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from resample_ct.physics.sinogram_file import read_sinogram
     from resample_ct.scan_check.check import check_scan, with_noise
+    from resample_ct.scan_import.importing import read_scan
 
-    read = read_sinogram(scan)
+    read = read_scan(scan)
     for note in read.notes:
         click.echo(f"note: {note}", err=True)
     findings = check_scan(read)

@@ -11,13 +11,13 @@ from resample_ct.bundles.fbp_unet import FBPUNetCard
 from resample_ct.bundles.pixel_prior import PixelPriorCard
 from resample_ct.bundles.refiner import RefinerCard
 from resample_ct.io.read import read_study
-from resample_ct.physics.sinogram_file import is_sinogram_file, read_sinogram
+from resample_ct.scan_import.importing import is_scan, read_scan
 
 
 def describe(source: Path, series: str | None = None) -> dict[str, str]:
     """Name-value pairs for `resample-ct info`; raises ResampleCTError as the readers do."""
-    if is_sinogram_file(source):
-        sinogram = read_sinogram(source)
+    if is_scan(source):
+        sinogram = read_scan(source)
         return {
             "kind": "sinogram",
             "slices": str(len(sinogram.data)),

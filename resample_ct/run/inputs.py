@@ -17,10 +17,10 @@ from resample_ct.io.read import read_study
 from resample_ct.io.study import Study, sha256_of
 from resample_ct.physics.geometry import Geometry
 from resample_ct.physics.noise import attenuation_per_unit, parse_noise
-from resample_ct.physics.sinogram_file import is_sinogram_file
 from resample_ct.run.job import Job
 from resample_ct.run.measured import read_measured
 from resample_ct.run.simulate import parse_slices, simulate
+from resample_ct.scan_import.importing import is_scan
 from resample_ct.values.network_grid import IMAGE_SIZE, network_slices
 from resample_ct.values.units import Window
 from resample_ct.values.volume import Grid
@@ -98,7 +98,7 @@ def pose(job: Job, window: Window | None) -> Problem:
     Raises:
         ResampleCTError: a source that cannot be read, or does not fit the prior.
     """
-    if is_sinogram_file(job.source):
+    if is_scan(job.source):
         return _measured(job, window)
     return pose_simulated(job, read_source(job), window)
 

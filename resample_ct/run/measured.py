@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from resample_ct.errors import OptionError
-from resample_ct.physics.sinogram_file import Sinogram, read_sinogram
+from resample_ct.physics.sinogram_file import Sinogram
 from resample_ct.run.job import Job
 from resample_ct.scan_check.check import centred, check_scan, with_noise
+from resample_ct.scan_import.importing import read_scan
 
 
 def read_measured(job: Job) -> Sinogram:
@@ -23,7 +24,7 @@ def read_measured(job: Job) -> Sinogram:
         ResampleCTError: a file that cannot be read, an axis beside the detector, or `auto` where the
             views do not show it.
     """
-    scan = read_sinogram(job.source)
+    scan = read_scan(job.source)
     notes = list(scan.notes)
     if job.centre == "auto":
         scan = centred(scan)

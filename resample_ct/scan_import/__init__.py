@@ -1,0 +1,1 @@
+"""Scans in other programs' files, as sinograms of ours."""
