@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from resample_ct.errors import StudyError
+from resample_ct.io.plausible import no_hu
 from resample_ct.io.study import Study
 
 # Fat and the noise of any tissue lie below the first; a body lies above the second.
@@ -48,7 +49,4 @@ def check_values(study: Study, name: str, drawn: Sequence[int]) -> None:
             f"{name}: every voxel is below {_LOWEST_MAXIMUM_HU:g} HU, expected a body; check the series' "
             "rescale intercept, or leave it out"
         )
-    raise StudyError(
-        f"{name}: values lie between {low:g} and {high:g}, expected HU with fat or air below "
-        f"{_HIGHEST_MINIMUM_HU:g}; convert the volume back to HU (was it normalised?), or leave it out"
-    )
+    raise no_hu(name, low, high)

@@ -136,6 +136,22 @@ def padded(dataset: Dataset, index: int) -> None:
     dataset.add_new("PixelPaddingValue", "US", 63536)
 
 
+def padded_as_water(dataset: Dataset, index: int) -> None:
+    signed_12_bits(dataset, index)
+    dataset.add_new("PixelPaddingValue", "SS", 0)
+
+
+def air_below(dataset: Dataset, index: int) -> None:
+    hu = dataset.pixel_array.astype(np.int32) - 1024
+    noise = np.random.default_rng(index).integers(-150, 0, hu.shape)
+    store(dataset, np.where(hu < -900, hu + noise, hu), 16, signed=True, intercept=0)
+
+
+def unsigned(dataset: Dataset, index: int) -> None:
+    hu = dataset.pixel_array.astype(np.int32) - 1024
+    store(dataset, hu.astype("<i2").view("<u2"), 16, signed=False, intercept=0)
+
+
 def overlay_bits(dataset: Dataset, index: int) -> None:
     dataset.PixelData = (dataset.pixel_array | np.uint16(0x8000)).astype("<u2").tobytes()
 
@@ -307,6 +323,19 @@ CASES = (
         "padding outside the field of view taken as air in 4 slices",
         edit=padded,
     ),
+    Case("air measured below -1024 HU", "reconstructed", edit=air_below),
+    Case(
+        "padding value 0 in HU, as water has",
+        "reconstructed",
+        "PixelPaddingValue (0028,0120): 0 is a value of the body as well",
+        edit=padded_as_water,
+    ),
+    Case(
+        "no rescale intercept but 0: HU + 1024",
+        "reconstructed",
+        "no air: is it in HU?",
+        edit=put(RescaleIntercept=0),
+    ),
     Case(
         "lossy compressed before (LossyImageCompression 01 is passed on)",
         "reconstructed",
@@ -441,6 +470,12 @@ CASES = (
         "refused",
         "PerFrameFunctionalGroupsSequence (5200,9230): found 0 items, expected one for each of 4 frames",
         arrange=enhanced_without_groups,
+    ),
+    Case(
+        "signed values declared unsigned",
+        "refused",
+        "HU, expected at most 32767, where the widest CT scales end; check RescaleSlope",
+        edit=unsigned,
     ),
     Case(
         "rescale slope 0",

@@ -57,6 +57,7 @@ def simulate(
     from resample_ct.physics.sinogram_file import write_sinogram
     from resample_ct.progress import progress_bar
     from resample_ct.run import simulate as measure
+    from resample_ct.run.inputs import notes_on_window
     from resample_ct.run.simulated_scan import SimulatedScan
     from resample_ct.values.units import Window
 
@@ -71,6 +72,7 @@ def simulate(
         sinogram, _ = measure.simulate(whole, indices, scan, seed, Window(), device, progress)
         progress(len(indices), len(indices), "writing")
     write_sinogram(sinogram, out)
-    for note in whole.notes:
+    chosen = whole.select(indices)
+    for note in (*chosen.notes, *notes_on_window(chosen, Window())):
         click.echo(f"note: {note}", err=True)
     click.echo(f"{out}: {len(indices)} sinograms of {angles} {sinogram.geometry.told}, noise {noise}")

@@ -102,7 +102,7 @@ def _pose(comparison: Comparison, models: Models) -> Iterator[tuple[Condition, P
         job = condition.job
         which = job.source, job.series
         if which not in sources:
-            sources[which] = read_source(job)
+            sources[which] = read_source(job, models.window)
         problem = pose_simulated(job, sources[which], models.window)
         notes = models.notes_on(problem.geometry.image_size, problem.grid.spacing_mm[0])
         yield condition, problem.with_notes(notes)

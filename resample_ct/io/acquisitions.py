@@ -171,10 +171,15 @@ def _refuse_between(ordered: Sequence[NamedHeader], keyword: str, groups: Groups
         raise refuse(
             file,
             keyword,
-            f"{', '.join(sorted(shown))}{more} in slices that lie between each other",
+            f"{', '.join(sorted(shown, key=_as_numbers))}{more} in slices that lie between each other",
             "one acquisition",
             "separate them, and read one of them from a folder of its own",
         )
+
+
+def _as_numbers(text: str) -> tuple[int, str]:
+    """80 before 140."""
+    return len(text), text
 
 
 def _overlapping(

@@ -58,5 +58,5 @@ def decode(file: SourceFile, header: Dataset) -> SlicePixels:
     slope, intercept = float(header.RescaleSlope), float(header.RescaleIntercept)
     hu = (stored.astype(np.float64) * slope + intercept).astype(np.float32)
     bounds = padding_range(header, stored.dtype)
-    padding = None if bounds is None else (stored >= bounds[0]) & (stored <= bounds[1])
-    return SlicePixels.of(hu, padding)
+    named = None if bounds is None else (stored >= bounds[0]) & (stored <= bounds[1])
+    return SlicePixels.of(hu, named)

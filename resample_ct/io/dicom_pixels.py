@@ -11,7 +11,7 @@ from resample_ct.errors import StudyError
 from resample_ct.io.datasets import item
 from resample_ct.io.dicom_checks import padding_range
 from resample_ct.io.dicom_file import decimal
-from resample_ct.values.volume import Grid
+from resample_ct.values.volume import AIR_HU, Grid
 
 _WINDOW_CENTER, _WINDOW_WIDTH = 40, 400
 
@@ -66,12 +66,14 @@ def set_pixels(header: Dataset, hu: np.ndarray, path: Path) -> None:
 
 
 def _set_padding(header: Dataset, pixels: np.ndarray) -> None:
-    """Name the padding values in the pixels' own VR, and only where they occur."""
+    """Name the padding values in the pixels' own VR, only where they occur and are no tissue's too."""
     bounds = padding_range(header, pixels.dtype)
     limited = header.get("PixelPaddingRangeLimit") is not None
     for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"):
         header.pop(keyword, None)
     if bounds is None or not ((pixels >= bounds[0]) & (pixels <= bounds[1])).any():
+        return
+    if max(float(header.RescaleSlope) * bound for bound in bounds) + header.RescaleIntercept > AIR_HU:
         return
     vr = "SS" if header.PixelRepresentation else "US"
     header.add_new("PixelPaddingValue", vr, bounds[0])

@@ -26,11 +26,13 @@ from resample_ct.io.dicom_checks import (
     one_line,
     positive_number,
     required_numbers,
+    tag_name,
     whole_number,
 )
 from resample_ct.io.dicom_decode import decode
 from resample_ct.io.enhanced_read import split_frames
 from resample_ct.io.one_object import check_frame_of_reference, check_same_geometry
+from resample_ct.io.plausible import ValueRange
 from resample_ct.io.sources import SourceFile, list_files
 from resample_ct.io.stack import check_spacing
 from resample_ct.io.study import SlicePixels, Study
@@ -197,6 +199,32 @@ def _grid(instances: list[Instance]) -> tuple[Grid, list[int], list[str]]:
     return grid, order, check_spacing(grid, ordered) + check_frame_of_reference(ordered, grid)
 
 
+def _check_values(ordered: Sequence[Instance]) -> list[str]:
+    """Decode every slice once, so that a bad one is reported before hours of work; notes on values."""
+    values = ValueRange()
+    padded = disputed = 0
+    for instance in ordered:
+        pixels = decode(instance.file, instance.header)
+        signed = instance.header.get("PixelRepresentation")
+        remedy = (
+            "check RescaleSlope and RescaleIntercept, and whether signed values are declared unsigned: "
+            f"{tag_name('PixelRepresentation')} is {signed}"
+        )
+        values.add(f"{instance.file.name}: {tag_name('PixelData')}", pixels, remedy)
+        padded += bool(pixels.padding.any())
+        disputed += pixels.disputed
+    notes = values.notes()
+    if padded:
+        notes.append(f"padding outside the field of view taken as air in {padded} slices")
+    if disputed:
+        value = ordered[0].header.get("PixelPaddingValue")
+        notes.append(
+            f"{tag_name('PixelPaddingValue')}: {value} is a value of the body as well; {disputed} pixels "
+            "inside the image are taken as measured"
+        )
+    return notes
+
+
 def read_dicom(source: Path | Sequence[Path], series: str | None = None) -> Study:
     """Read one CT series.
 
@@ -222,12 +250,7 @@ def read_dicom(source: Path | Sequence[Path], series: str | None = None) -> Stud
         notes.append(f"RescaleType {kind} taken as HU")
     grid, order, spacing_notes = _grid(instances)
     ordered = [instances[i] for i in order]
-    padded = 0
-    for instance in ordered:
-        # Decoded once here, so that a damaged slice is reported before hours of work.
-        padded += bool(decode(instance.file, instance.header).padding.any())
-    if padded:
-        notes.append(f"padding outside the field of view taken as air in {padded} slices")
+    notes += spacing_notes + _check_values(ordered)
 
     def load(index: int) -> SlicePixels:
         return decode(ordered[index].file, ordered[index].header)
@@ -239,5 +262,5 @@ def read_dicom(source: Path | Sequence[Path], series: str | None = None) -> Stud
         headers=tuple(i.header for i in ordered),
         load=load,
         order=tuple(range(len(ordered))),
-        notes=tuple(notes + spacing_notes),
+        notes=tuple(notes),
     )

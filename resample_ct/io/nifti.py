@@ -6,6 +6,7 @@ NIfTI is RAS+ and (column, row, slice); everything else here is LPS and (slice, 
 from __future__ import annotations
 
 import zlib
+from itertools import product
 from pathlib import Path
 
 import nibabel as nib
@@ -14,10 +15,13 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from resample_ct.errors import StudyError
+from resample_ct.io.plausible import ValueRange, no_hu
 from resample_ct.io.study import SlicePixels, Study
 from resample_ct.values.volume import Grid
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# Of the smallest side of a voxel; the qform is stored in single precision.
+_FORMS_APART = 0.1
 _SUFFIXES = (".nii", ".nii.gz")
 # What nibabel raises for a file that is cut off or no NIfTI.
 _UNREADABLE = (OSError, EOFError, zlib.error, ImageFileError, HeaderDataError, ValueError, KeyError)
@@ -89,11 +93,11 @@ def read_nifti(path: Path) -> Study:
     series; the affine follows, so every voxel keeps its place.
 
     Raises:
-        StudyError: truncated file, not 3-D, not plain numbers, non-finite voxels, units not mm.
+        StudyError: truncated file, not 3-D, not plain numbers, non-finite voxels, units not mm, no HU.
     """
     try:
         image = _open(path)
-        placed = image.header["sform_code"] > 0 or image.header["qform_code"] > 0
+        notes = _notes_on_place(image)
         image = _to_lps_axes(image)
         hu = np.asarray(image.dataobj, dtype=np.float32)
     except _UNREADABLE as error:
@@ -107,15 +111,36 @@ def read_nifti(path: Path) -> Study:
             "HU; repair the volume"
         )
     grid = _grid(path, image.affine, hu.shape)
-    notes = [] if hu.min() < -500 else [f"lowest value is {hu.min():g}, no air: is it in HU?"]
-    if not placed:
-        notes.append("sform and qform codes are 0: where the volume lies in the patient is a guess")
-    # A slice at a time, so that a copy in slice order is never made of the whole.
+
+    def load(index: int) -> SlicePixels:
+        # A slice at a time, so that a copy in slice order is never made of the whole.
+        return SlicePixels.of(np.ascontiguousarray(hu[:, :, index].T))
+
+    values = ValueRange()
+    for index in range(len(grid)):
+        values.add(str(path), load(index), "convert the volume to HU")
+    if values.is_no_hu:
+        raise no_hu(str(path), values.low, values.high)
     return Study(
         name=path.name,
         grid=grid,
         headers=(),
-        load=lambda index: SlicePixels.of(np.ascontiguousarray(hu[:, :, index].T)),
+        load=load,
         order=tuple(range(len(grid))),
-        notes=tuple(notes),
+        notes=(*values.notes(), *notes),
     )
+
+
+def _notes_on_place(image: nib.Nifti1Image) -> list[str]:
+    """Where the header says nothing of the volume's place in the patient, or says two things."""
+    header = image.header
+    if header["sform_code"] == 0 and header["qform_code"] == 0:
+        return ["sform and qform codes are 0: where the volume lies in the patient is a guess"]
+    if header["sform_code"] == 0 or header["qform_code"] == 0:
+        return []
+    corners = np.array(list(product(*[(0, size - 1) for size in image.shape[:3]], [1]))).T
+    moved = (image.get_sform() - image.get_qform()) @ corners
+    apart = float(np.linalg.norm(moved[:3], axis=0).max())
+    if apart <= _FORMS_APART * float(min(image.header.get_zooms()[:3])):
+        return []
+    return [f"sform and qform differ by up to {apart:.3g} mm; the sform is used"]

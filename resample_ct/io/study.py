@@ -11,10 +11,8 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from resample_ct.errors import StudyError
+from resample_ct.io.padding import padding_of
 from resample_ct.values.volume import AIR_HU, Grid, Volume, reduce_in_plane
-
-# Below this a scanner means "outside the field of view", whatever its padding value.
-_LOWEST_HU = -1024.0
 
 
 @dataclass(frozen=True)
@@ -24,16 +22,17 @@ class SlicePixels:
     Attributes:
         hu: (row, column) float32, exactly the source's rescaled values.
         padding: (row, column) bool, True outside the scanner's field of view.
+        disputed: pixels of a value that the header calls padding, which were measured all the same.
     """
 
     hu: np.ndarray
     padding: np.ndarray
+    disputed: int = 0
 
     @staticmethod
-    def of(hu: np.ndarray, padding: np.ndarray | None = None) -> SlicePixels:
-        """Mark what lies below -1024 HU as padding too."""
-        below = hu < _LOWEST_HU
-        return SlicePixels(hu, below if padding is None else below | padding)
+    def of(hu: np.ndarray, named: np.ndarray | None = None) -> SlicePixels:
+        """Mark padding, see `padding_of`; `named` is where the header says that there is some."""
+        return SlicePixels(hu, *padding_of(hu, named))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from resample_ct.errors import OptionError
 from resample_ct.io.deidentify import deidentify, secret_of_run
 from resample_ct.io.identity_guard import refuse_identified
+from resample_ct.io.plausible import above
 from resample_ct.io.read import read_study
 from resample_ct.io.study import Study, sha256_of
 from resample_ct.physics.geometry import Geometry
@@ -100,14 +101,19 @@ def pose(job: Job, window: Window | None) -> Problem:
     """
     if is_scan(job.source):
         return _measured(job, window)
-    return pose_simulated(job, read_source(job), window)
+    return pose_simulated(job, read_source(job, window), window)
 
 
-def read_source(job: Job) -> Source:
-    """Read a job's study. Raises ResampleCTError where that cannot be done, or has no such slices."""
+def read_source(job: Job, window: Window | None) -> Source:
+    """Read a job's study; its notes tell what lies above the window.
+
+    Raises ResampleCTError where that cannot be done, or has no such slices.
+    """
     study = _named_or_not(job, read_study(job.source, job.series))
     indices = tuple(parse_slices(job.slices, len(study)))
-    return Source(study, indices, study.select(indices).sha256())
+    chosen = study.select(indices)
+    clipped = notes_on_window(chosen, window or Window())
+    return Source(replace(study, notes=(*study.notes, *clipped)), indices, chosen.sha256())
 
 
 def pose_simulated(job: Job, source: Source, window: Window | None) -> Problem:
@@ -139,6 +145,21 @@ def pose_simulated(job: Job, source: Source, window: Window | None) -> Problem:
         sha256=source.sha256,
         load_truth=load_truth,
     )
+
+
+def notes_on_window(study: Study, window: Window) -> list[str]:
+    """What of a study lies above a window and is lost: metal, and the densest bone.
+
+    Raises StudyError for a slice that cannot be decoded.
+    """
+    counts = [above(study.pixels(index), window.upper) for index in range(len(study))]
+    slices = sum(count > 0 for count in counts)
+    if slices == 0:
+        return []
+    return [
+        f"{sum(counts)} pixels in {slices} of {len(counts)} slices lie above {window.upper:g} HU and are "
+        f"clipped to the window of {window.lower:g} to {window.upper:g} HU"
+    ]
 
 
 def _named_or_not(job: Job, study: Study) -> Study:

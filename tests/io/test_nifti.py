@@ -98,8 +98,44 @@ def test_a_fourth_axis_of_one_is_no_obstacle(nifti):
 
 
 def test_a_volume_without_air_is_noted(nifti):
-    (note,) = read_nifti(nifti(np.abs(HU))).notes
+    (note,) = read_nifti(nifti(np.maximum(HU, -300))).notes
     assert "is it in HU?" in note
+
+
+@pytest.mark.parametrize("edit", [np.abs, lambda hu: hu + 1024, lambda hu: (hu + 1000) / 3000])
+def test_a_volume_without_fat_is_refused(nifti, edit):
+    """Normalised, or 1024 too high: as fine-tune refuses it."""
+    with pytest.raises(StudyError, match="expected HU with fat or air below -100"):
+        read_nifti(nifti(edit(HU.astype(np.float32))))
+
+
+def forms(tmp_path, qform, code=1):
+    image = nib.Nifti1Image(HU, np.diag([-1, -1, 2, 1.0]))
+    image.set_sform(image.affine, code=1)
+    image.set_qform(qform, code=code)
+    nib.save(image, tmp_path / "ct.nii")
+    return read_nifti(tmp_path / "ct.nii")
+
+
+def test_a_qform_elsewhere_is_noted(tmp_path):
+    moved = np.diag([-1, -1, 2, 1.0])
+    moved[2, 3] = 30
+    study = forms(tmp_path, moved)
+    assert study.notes == ("sform and qform differ by up to 30 mm; the sform is used",)
+    np.testing.assert_allclose(study.grid.positions[0, 2], 0)
+
+
+@given(st.sampled_from([0, 1]), st.floats(0.25, 20), st.integers(0, 2))
+@settings(max_examples=20, deadline=None)
+def test_two_forms_are_noted_where_both_are_set_and_differ(tmp_path_factory, code, apart, axis):
+    moved = np.diag([-1, -1, 2, 1.0])
+    moved[axis, 3] = apart
+    notes = forms(tmp_path_factory.mktemp("forms"), moved, code).notes
+    assert any("sform and qform differ" in note for note in notes) == (code == 1)
+
+
+def test_forms_that_agree_but_for_single_precision_are_not_noted(tmp_path):
+    assert forms(tmp_path, np.diag([-1, -1, 2, 1.0])).notes == ()
 
 
 def test_a_volume_without_a_place_is_noted(tmp_path):
@@ -108,12 +144,14 @@ def test_a_volume_without_a_place_is_noted(tmp_path):
     assert "sform and qform codes are 0" in note
 
 
-def test_what_lies_below_minus_1024_is_air(nifti):
-    hu = HU.copy()
-    hu[0, 0, 0] = -3024
+def test_a_flat_corner_below_minus_1024_is_padding_and_a_lone_voxel_is_measured(nifti):
+    hu = np.full((64, 64, 2), -1000.0)
+    hu[20:40, 20:40] = 40
+    hu[:12, :12] = -3024
+    hu[30, 30, 1] = -1100
     study = read_nifti(nifti(hu))
-    assert study.volume.hu.min() == -1000
-    assert sum(int(study.pixels(i).padding.sum()) for i in range(len(study))) == 1
+    assert study.volume.hu.min() == -1100
+    assert [int(study.pixels(i).padding.sum()) for i in range(2)] == [144, 144]
 
 
 def test_dicom_becomes_nifti_that_simpleitk_finds_at_the_same_place(series, tmp_path, sitk_series):

@@ -91,8 +91,12 @@ def test_every_voxel_of_a_sinogram_file_is_at_its_place(measured, heights, files
 def test_a_gap_in_the_chosen_slices_stays_a_gap(sample_series, tmp_path):
     job = Job(sample_series, tmp_path / "out", methods=("fbp",), slices="0,1,29")
     notes = pipeline.reconstruct(job, resume=False)
-    files = sorted(job.out.glob("*.nii.gz"))
+    files = sorted(job.out.glob("fbp*.nii.gz"))
     assert [file.name for file in files] == ["fbp-slices-0-1.nii.gz", "fbp-slices-29.nii.gz"]
+    truth = sorted(job.out.glob("truth*.nii.gz"))
+    assert [file.name for file in truth] == ["truth-slices-0-1.nii.gz", "truth-slices-29.nii.gz"]
+    for one, other in zip(files, truth, strict=True):
+        np.testing.assert_array_equal(nib.load(one).affine, nib.load(other).affine)
     assert [nib.load(file).shape for file in files] == [(256, 256, 2), (256, 256, 1)]
     # The lone slice is as thick as its neighbours in the series are apart.
     assert [nib.load(file).header.get_zooms()[2] for file in files] == [8, 8]
