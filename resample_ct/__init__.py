@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "parallel_beam": "api:parallel_beam",
+    "fan_beam": "api:fan_beam",
     "simulate": "api:simulate",
     "measured": "api:measured",
     "reconstruct": "api:reconstruct",

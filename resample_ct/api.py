@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,14 @@ from resample_ct.networks.precision import Precision
 from resample_ct.operators.base import Operator
 from resample_ct.operators.foreign import adapt
 from resample_ct.physics.backends import make_projector
+from resample_ct.physics.fan_beam import FanBeam
 from resample_ct.physics.geometry import ParallelBeam, detectors_for
 from resample_ct.physics.projector import Projector
 from resample_ct.physics.sinogram_file import Sinogram
 from resample_ct.progress import Update, silent
 from resample_ct.reconstruct.base import Reconstructor
 from resample_ct.reconstruct.resample_settings import ReSampleSettings
+from resample_ct.reconstruct.trust import notes_on_rays
 from resample_ct.run.batch import BatchResult, reconstruct_slices
 from resample_ct.run.pipeline import doubts
 from resample_ct.run.provenance import made_by
@@ -60,6 +63,35 @@ def parallel_beam(size: int = 256, angles: int | Sequence[float] = 25) -> Projec
     if isinstance(angles, int):
         return make_projector(ParallelBeam.uniform(size, angles))
     return make_projector(ParallelBeam(size, tuple(angles), detectors_for(size)))
+
+
+def fan_beam(
+    size: int = 256,
+    angles: int | Sequence[float] = 25,
+    *,
+    source_origin: float,
+    source_detector: float,
+    curved: bool = False,
+) -> Projector:
+    """The line integrals of a square image along a fan of rays, in units of a pixel.
+
+    Args:
+        size: pixels of the image's side.
+        angles: number of views, evenly spaced over 360 degrees, or each view's angle in radians.
+        source_origin: from the source to the axis of rotation, in pixels of the image.
+        source_detector: from the source to the detector, in the same.
+        curved: whether the detector is an arc about the source.
+
+    Raises:
+        OptionError: distances that no such scanner has, no view, or an angle that is not finite.
+    """
+    views = angles if isinstance(angles, int) else len(angles)
+    geometry = FanBeam.uniform(
+        size, views, source_origin=source_origin, source_detector=source_detector, curved=curved
+    )
+    if not isinstance(angles, int):
+        geometry = replace(geometry, angles=tuple(angles))
+    return make_projector(geometry)
 
 
 def simulate(
@@ -218,10 +250,12 @@ def _operator(operator: Any) -> Operator:
 
 
 def _check(scan: Scan, ready: Ready) -> list[str]:
-    """Notes on networks and scan; raises OptionError where they do not fit each other."""
+    """Notes on rays, networks and scan; raises OptionError where they do not fit each other."""
     window, size = ready.models.window, scan.operator.domain_shape
+    rays = scan.operator.geometry if isinstance(scan.operator, Projector) else None
+    notes = [] if rays is None else notes_on_rays(rays)
     if window is None:
-        return []
+        return notes
     if window != scan.window:
         raise OptionError(
             f"window: found a scan of HU {scan.window.lower:g} to {scan.window.upper:g}, expected the "
@@ -232,9 +266,7 @@ def _check(scan: Scan, ready: Ready) -> list[str]:
             f"operator: found images of {size[0]} x {size[1]}, expected {IMAGE_SIZE} x {IMAGE_SIZE}, for "
             f"which the networks of {ready.title} were trained; choose a classical method, or that size"
         )
-    if scan.pixel_mm is None:
-        return []
-    return ready.models.notes_on(IMAGE_SIZE, scan.pixel_mm)
+    return notes if scan.pixel_mm is None else notes + ready.models.notes_on(IMAGE_SIZE, scan.pixel_mm)
 
 
 def _result(scan: Scan, ready: Ready, seed: int, notes: list[str], parts: list[BatchResult]) -> Result:

@@ -15,6 +15,7 @@ from resample_ct.physics.sinogram_file import write_sinogram
 from resample_ct.reconstruct.classical import FBP
 from resample_ct.run import pipeline
 from resample_ct.run.simulate import simulate as simulate_study
+from resample_ct.run.simulated_scan import SimulatedScan
 
 SIZE = 32
 HU = (torch.cat([smooth_phantom(SIZE), shepp_like(SIZE)])[:, 0] * 1500 - 1000).numpy()
@@ -30,7 +31,7 @@ def test_stack_gives_a_stack_and_an_image_an_image(scan):
     assert result.hu.shape == HU.shape and result.spread_hu is None
     assert np.sqrt(np.mean((result.hu - HU) ** 2)) < 60
     assert result.residual.shape == (2,) and (result.residual < 4e-4).all() and result.seconds > 0
-    assert "TV from 24 views" in result.made_by and "research only" in result.made_by
+    assert "TV from 24 parallel-beam views" in result.made_by and "research only" in result.made_by
     one = rct.reconstruct(rct.simulate(HU[0], scan.operator, seed=3), "tv", batch=1)
     assert one.hu.shape == (SIZE, SIZE)
     np.testing.assert_allclose(one.hu, result.hu[0], atol=0.5)
@@ -54,6 +55,20 @@ def test_views_are_a_number_or_their_angles():
         rct.parallel_beam(SIZE, 4).geometry
         == rct.parallel_beam(SIZE, [k * np.pi / 4 for k in range(4)]).geometry
     )
+
+
+def test_rays_that_are_missing_are_told(scan):
+    (note,) = rct.reconstruct(
+        rct.simulate(HU, rct.parallel_beam(SIZE, [k * np.pi / 36 for k in range(24)])), "fbp"
+    ).notes
+    assert note.startswith("the views lack 60 degrees of a complete scan")
+
+
+@pytest.mark.parametrize("curved", [False, True])
+def test_fan_of_rays_goes_the_same_way(curved):
+    fan = rct.fan_beam(SIZE, 48, source_origin=60, source_detector=110, curved=curved)
+    result = rct.reconstruct(rct.simulate(HU, fan, noise="none"), "tv")
+    assert np.sqrt(np.mean((result.hu - HU) ** 2)) < 60 and "48 fan-beam" in result.made_by
 
 
 def test_own_sinogram_is_reconstructed_as_the_simulated_one(scan):
@@ -158,7 +173,7 @@ def test_series_is_written_in_the_place_of_its_own_slices_alone(study, tmp_path)
 
 
 def test_sinogram_file_is_a_scan(study, tmp_path):
-    sinogram, _ = simulate_study(study, [3], 12, "gaussian:0.01", 0, rct.Window())
+    sinogram, _ = simulate_study(study, [3], SimulatedScan(12), 0, rct.Window())
     write_sinogram(sinogram, tmp_path / "scan.h5")
     result = rct.reconstruct(rct.read_sinogram(tmp_path / "scan.h5"), "fbp")
     same = rct.reconstruct(rct.simulate(study, rct.parallel_beam(256, 12), slices=[3]), "fbp")

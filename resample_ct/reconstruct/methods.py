@@ -144,7 +144,7 @@ def build_methods(
 
 def _classes() -> dict[str, str]:
     """Where each class is, by its name."""
-    return {method.class_name: method.made_by.split(".")[0] for method in _METHODS}
+    return {method.class_name: method.made_by.split(".")[0] for method in METHODS.values()}
 
 
 def __getattr__(name: str) -> Any:

@@ -67,7 +67,7 @@ class Scan:
         """In words, for records."""
         if isinstance(self.operator, Projector):
             geometry = self.operator.geometry
-            return f"{geometry.n_angles} views ({type(geometry).__name__})"
+            return f"{geometry.n_angles} {geometry.told}"
         return (
             f"{' x '.join(map(str, self.operator.range_shape))} values ({type(self.operator).__name__})"
         )

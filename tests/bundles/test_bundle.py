@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 import pytest
 import torch
+from cards import STATED
 from laws import fill_zero_weights
 
 from resample_ct.bundles.bundle import (
@@ -33,11 +34,7 @@ UNET = UNetSettings(channels=(8, 8, 8, 8), latent_channels=3, head_channels=4, n
 
 def card(**changes):
     fields = {
-        "name": "mine",
-        "description": "d",
-        "authors": "a",
-        "data_source": "s",
-        "licence": "l",
+        **STATED,
         "autoencoder": AUTOENCODER,
         "unet": UNET,
         "latent_scale": 1.7,
@@ -219,7 +216,7 @@ class OtherCard(BundleCard):
 @pytest.fixture
 def other_bundle(tmp_path):
     built = UNET.build()
-    other = OtherCard(name="o", description="d", authors="a", data_source="s", licence="l", unet=UNET)
+    other = OtherCard(**STATED, unet=UNET)
     write_bundle(tmp_path / "other", other, {"unet": built.state_dict()})
     return tmp_path / "other"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cards
 import pytest
 import torch
 
@@ -22,14 +23,7 @@ from resample_ct.reconstruct.dds import DDS
 from resample_ct.run.simulate import method_generators
 from resample_ct.values.units import Window
 
-STATED = {
-    "name": "small",
-    "description": "For tests.",
-    "authors": "tests",
-    "data_source": "none",
-    "licence": "Apache-2.0",
-    "window_hu": (-1000.0, 1500.0),
-}
+STATED = cards.STATED | {"name": "small", "window_hu": (-1000.0, 1500.0)}
 TINY_PIXEL = PixelUNetSettings(channels=(8, 8, 8, 8), head_channels=8, norm_groups=4)
 DENOISERS = [
     (DnCNNCard, DnCNNSettings(4, 8)),

@@ -9,6 +9,7 @@ import monai.bundle
 import pytest
 import torch
 import yaml
+from cards import STATED
 from laws import fill_zero_weights
 from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.bundle.properties import MetaProperties
@@ -41,11 +42,7 @@ def vq_bundle(tmp_path_factory):
     """A bundle of three-channel networks with a codebook, as a converted one is."""
     torch.manual_seed(0)
     card = LatentPriorCard(
-        name="vq",
-        description="d",
-        authors="a",
-        data_source="s",
-        licence="l",
+        **STATED,
         autoencoder=VQAutoencoderSettings(channels=(8, 8, 8), codes=16, num_res_blocks=1, norm_groups=4),
         unet=UNetSettings(channels=(8, 8, 8, 8), latent_channels=3, head_channels=8, norm_groups=4),
         latent_scale=1.0,

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cards import STATED
 from laws import fill_zero_weights
 from pydicom.uid import generate_uid
 
@@ -260,8 +261,7 @@ def test_resumed_run_gives_the_same_figures(comparison, finished, monkeypatch):
 def pixel_bundle(tmp_path):
     """A pixel prior of very small networks."""
     unet = PixelUNetSettings(channels=(8, 8, 8, 8), head_channels=8, norm_groups=4)
-    stated = dict.fromkeys(("description", "authors", "data_source", "licence"), "tests")
-    card = PixelPriorCard(name="small", unet=unet, **stated)
+    card = PixelPriorCard(**STATED, unet=unet)
     write_bundle(tmp_path / "pixel", card, {"unet": half_precision(fill_zero_weights(unet.build()))})
     return tmp_path / "pixel"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pydicom
 import pytest
 import torch
+from cards import STATED
 from click.testing import CliRunner
 from laws import shepp_like, smooth_phantom
 from torch import nn
@@ -127,11 +128,7 @@ def test_pixel_prior_is_trained_and_trained_further(two_patients, tmp_path):
 
 def test_pixel_prior_begins_at_a_latent_priors_inner_layers():
     latent = LatentPriorCard(
-        name="latent",
-        description="",
-        authors="",
-        data_source="",
-        licence="",
+        **STATED,
         autoencoder=AutoencoderSettings(),
         unet=UNetSettings(channels=(32, 64), attention_levels=(False, True)),
         latent_scale=1.0,
@@ -139,7 +136,7 @@ def test_pixel_prior_begins_at_a_latent_priors_inner_layers():
     )
     network = latent.unet.build()
     nn.init.normal_(network.out[2].conv.weight)
-    empty = PixelPriorCard(name="p", description="", authors="", data_source="", licence="")
+    empty = PixelPriorCard(**STATED)
     card, begun = begin_pixel_prior(empty, latent, network)
     assert card.unet.channels == (32, 64) and card.window_hu == (-900.0, 1500.0)
     ours, theirs = begun.unet.state_dict(), network.state_dict()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from cards import STATED
 from small_networks import SMALL, measured
 
 from resample_ct.bundles.bundle import write_bundle
@@ -25,8 +26,6 @@ from resample_ct.reconstruct.methods import METHODS, MethodOptions
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.values.units import Window
-
-STATEMENTS = {"name": "mine", "description": "d", "authors": "a", "data_source": "s", "licence": "l"}
 
 
 @pytest.fixture
@@ -101,7 +100,7 @@ def test_resample_starts_there_if_told_to(tiny_prior, first, refiner):
 
 
 def test_bundle_brings_back_what_it_belongs_to(tmp_path, refiner):
-    card = RefinerCard(**STATEMENTS, unet=SMALL, n_angles=25, sigma=0.01, behind="abc")
+    card = RefinerCard(**STATED, unet=SMALL, n_angles=25, sigma=0.01, behind="abc")
     write_bundle(tmp_path / "b", card, {"unet": refiner.network.state_dict()})
     found = read_refiner(tmp_path / "b")
     assert (found.behind, found.name) == ("abc", "mine")
@@ -111,7 +110,7 @@ def test_bundle_brings_back_what_it_belongs_to(tmp_path, refiner):
 
 
 def test_fbp_unet_is_no_refiner(tmp_path, refiner):
-    card = FBPUNetCard(**STATEMENTS, unet=SMALL, n_angles=25, sigma=0.01)
+    card = FBPUNetCard(**STATED, unet=SMALL, n_angles=25, sigma=0.01)
     write_bundle(tmp_path / "b", card, {"unet": refiner.network.state_dict()})
     with pytest.raises(PriorError, match="kind is 'fbp-unet', expected 'refiner'"):
         read_refiner(tmp_path / "b")

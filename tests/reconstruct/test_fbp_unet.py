@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from cards import STATED
 from small_networks import SMALL, measured
 
 from resample_ct.bundles.bundle import write_bundle
@@ -70,11 +71,7 @@ def test_bundle_brings_back_what_it_was_trained_for(tmp_path):
     torch.manual_seed(1)
     network = SMALL.build()
     card = FBPUNetCard(
-        name="mine",
-        description="d",
-        authors="a",
-        data_source="s",
-        licence="l",
+        **STATED,
         unet=SMALL,
         n_angles=12,
         sigma=0.02,

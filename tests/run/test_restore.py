@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from cards import STATED
 from laws import fill_zero_weights
 from PIL import Image
 
@@ -35,11 +36,7 @@ def colour_bundle(tmp_path_factory):
     autoencoder = VQAutoencoderSettings(channels=(8, 8, 8), codes=16, num_res_blocks=1, norm_groups=4)
     unet = UNetSettings(channels=(8, 8, 8, 8), latent_channels=3, head_channels=8, norm_groups=4)
     card = LatentPriorCard(
-        name="faces",
-        description="For tests.",
-        authors="tests",
-        data_source="none",
-        licence="Apache-2.0",
+        **STATED,
         image_size=SIDE,
         autoencoder=autoencoder,
         unet=unet,
