@@ -106,7 +106,8 @@ def method_option(*default: str) -> Decorator:
         default=default,
         type=click.Choice(tuple(table.METHODS)),
         metavar="NAME",
-        help="Repeat for several; `resample-ct methods` lists them.",
+        help="Repeat for several; `resample-ct methods` lists them."
+        + ("" if default else "  [default: fbp, tv, resample; fbp, tv for a scan of no patient]"),
     )
 
 

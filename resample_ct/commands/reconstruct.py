@@ -72,7 +72,7 @@ def _centre(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
     help="Rotation axis of a measured scan: found in its views, or this detector pixel, from 0.  "
     "[default: its file's]",
 )
-@method_option("fbp", "tv", "resample")
+@method_option()
 @resample_options
 @option(
     METHODS,
@@ -104,6 +104,7 @@ def _centre(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
 def reconstruct(
     source: Path | str,
     out: Path,
+    methods: tuple[str, ...],
     angles: int,
     series: str | None,
     resume: bool,
@@ -111,7 +112,7 @@ def reconstruct(
     store: str | None,
     **options: Any,
 ) -> None:
-    """Reconstruct SOURCE: a study (whose sinograms are simulated) or a sinogram file.
+    """Reconstruct SOURCE: a study (whose sinograms are simulated) or a measured scan.
 
     A study may be on a server: dicomweb+https://host/root/studies/UID, with /series/UID behind it.
     """
@@ -119,7 +120,18 @@ def reconstruct(
 
     refuse_out(out)
     local = source if isinstance(source, Path) else out.with_name(out.name + ".source")
+    if not methods:
+        from resample_ct.run.default_methods import CLASSICAL, default_methods
+
+        methods = default_methods(local)
+        if methods == CLASSICAL:
+            click.echo(
+                f"note: {local} names no patient: fbp and tv run by default, because the networks know "
+                "CT slices of patients only; give --method resample for one",
+                err=True,
+            )
     job = job_of(
+        methods=methods,
         source=local,
         out=out,
         n_angles=angles,
