@@ -65,13 +65,13 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("balanced", ("gamma=40",)),
     ("balanced", ("remap=encode",)),
     ("balanced", ("skip=2",)),
-    ("balanced", ("pixel_rule=ridge", "pixel_weight=0.05")),
-    ("balanced", ("pixel_iterations=15",)),
-    ("balanced", ("pixel_weight=0.3",)),
-    ("balanced", ("final_weight=0.3",)),
-    ("balanced", ("final_weight=0.7",)),
-    ("balanced", ("final_iterations=400",)),
-    ("balanced", ("final_rule=none",)),
+    ("balanced", ("pixel=ridge:0.05,40",)),
+    ("balanced", ("pixel=piccs:0.5,15",)),
+    ("balanced", ("pixel=piccs:0.3,40",)),
+    ("balanced", ("final=piccs:0.3,200",)),
+    ("balanced", ("final=piccs:0.7,200",)),
+    ("balanced", ("final=piccs:0.5,400",)),
+    ("balanced", ("final=none",)),
     ("balanced", ("final_latent_iterations=20", "latent_rate=0.02")),
     ("balanced", ("final_latent_iterations=20", "latent_rule=gauss-newton")),
     ("balanced", ("latent_dps_scale=0.5",)),
@@ -97,9 +97,9 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             ("variance_rule=code",),
             ("tweedie_rule=code",),
             ("look_ahead=5",),
-            ("pixel_rule=gradient", "pixel_weight=0.01", "pixel_iterations=200"),
+            ("pixel=descent:0.01,200",),
             ("tau=1e-6",),
-            ("final_rule=ridge", "final_weight=0.05"),
+            ("final=ridge:0.05,50",),
         )
     ),
     ("fast", ()),
@@ -152,7 +152,7 @@ def main(
         for draw in range(draws):
             drawn = torch.randn(clean.shape, generator=torch.Generator().manual_seed(draw))
             measurement = Measurement(operator, clean + noise * drawn, variance)
-            image = method(measurement, method_generators(draw, indices))
+            image = method(measurement, method_generators(draw, indices)).x
             values.append(float(psnr(image.clamp(0, 1), truth).mean()))
         seconds = (time.perf_counter() - began) / len(truth) / draws
         print(f"| {name} | {mean(values):.3f} | {seconds:.1f} |", flush=True)

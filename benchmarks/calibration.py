@@ -50,7 +50,8 @@ def main(studies: tuple[Path, ...], preset: str, overrides: tuple[str, ...], noi
     clean = operator(truth)
     y = clean + noise * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     measurement = Measurement(operator, y, torch.full((len(truth),), noise**2))
-    image, samples = method.with_samples(measurement, method_generators(0, range(len(truth))))
+    found, samples = method.with_samples(measurement, method_generators(0, range(len(truth))))
+    image = found.x
     body = inhabited(image, truth)
     error = (image - truth)[body]
     variance, distance = (term[body].numpy() for term in spread_terms(samples, image))

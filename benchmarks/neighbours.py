@@ -60,7 +60,7 @@ def main(study: Path, series: str | None, slices: str, angles: int, sigma: float
     )
     methods: dict[str, Reconstructor] = {"TV": TV(), "cascade": Cascade(network, read_refiner())}
     for name, method in methods.items():
-        image = method(measurement, method_generators(0, range(len(truth)))).clamp(0.0, 1.0)
+        image = method(measurement, method_generators(0, range(len(truth)))).x.clamp(0.0, 1.0)
         share, gain = best_pull(image, truth)
         mean = float(psnr(image, truth).mean())
         print(f"{name}: {mean:.2f} dB, best share {share:.3f}, gain {gain:.3f} dB")

@@ -96,7 +96,7 @@ def main(presets: str, slices: str, volume: bool) -> None:
         for one in patches:
             one.start()
         with clock.on("rest"):
-            image = method(measurement, method_generators(0, indices))
+            image = method(measurement, method_generators(0, indices)).x
         for one in patches:
             one.stop()
         share = {part: clock.seconds.get(part, 0.0) / len(indices) for part in PARTS}

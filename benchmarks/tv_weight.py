@@ -38,10 +38,10 @@ def main(studies: tuple[Path, ...], angles: int) -> None:
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     for sigma in (0.01, 0.1, 0.5):
         y = clean + sigma * noise
-        start = cgls(operator, y, 10).clamp(min=0.0)
+        start = cgls(operator, y, 10).x.clamp(min=0.0)
         mean = {}
         for weight in WEIGHTS:
-            error = (tv(operator, y, weight, start=start).clamp(0, 1) - truth).square()
+            error = (tv(operator, y, weight, start=start).x.clamp(0, 1) - truth).square()
             mean[weight] = float(-10 * error.mean(dim=(1, 2, 3)).log10().mean())
         best = max(mean, key=lambda w: mean[w])
         row = "  ".join(f"{w:g}: {v:.2f}{'*' if w == best else ''}" for w, v in mean.items())

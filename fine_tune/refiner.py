@@ -73,7 +73,7 @@ class RefinerTask(SliceTask):
         # Solvers need single precision, whatever the network is trained in.
         with torch.autocast(sinogram.device.type, enabled=False):
             for _ in range(int(rounds[0])):
-                image = refined(network, self._measurement(sinogram), image, ROUND_ITERATIONS)
+                image = refined(network, self._measurement(sinogram), image, ROUND_ITERATIONS).x
         return squared_error(network(image), slices)
 
     def found(self, network: nn.Module) -> torch.Tensor:
@@ -81,7 +81,7 @@ class RefinerTask(SliceTask):
         device = next(network.parameters()).device
         image, sinogram = self._shown.to(device), self._held_out_sinogram.to(device)
         for _ in range(2):
-            image = refined(network, self._measurement(sinogram), image, ROUND_ITERATIONS)
+            image = refined(network, self._measurement(sinogram), image, ROUND_ITERATIONS).x
         return image.clamp(0, 1).cpu()
 
 

@@ -76,6 +76,6 @@ class UNetTask:
         noise = torch.randn(clean.shape, generator=generator_of_step(0, 9)).to(clean)
         variance = torch.full((len(truth),), _PICTURED_SIGMA**2).to(clean)
         measurement = Measurement(operator, clean + _PICTURED_SIGMA * noise, variance)
-        found = ReSample(prior, _PICTURED)(measurement, seeds[: len(truth)])
+        found = ReSample(prior, _PICTURED)(measurement, seeds[: len(truth)]).x
         pairs = [image for pair in zip(truth, found.cpu(), strict=True) for image in pair]
         return grid(torch.stack([*samples.cpu().clamp(0, 1), *pairs, *[truth[0] * 0] * (4 - len(pairs))]))

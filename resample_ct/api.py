@@ -285,6 +285,8 @@ def _result(scan: Scan, ready: Ready, seed: int, notes: list[str], parts: list[B
         hu=window.to_hu(image)[where],
         spread_hu=None if spread is None else (window.width * spread)[where],
         residual=np.array([value for part in parts for value in part.residual]),
+        iterations=tuple(count for part in parts for count in part.iterations),
+        stopped=tuple(stop for part in parts for stop in part.stopped),
         notes=(*notes, *doubts(judged)),
         seconds=math.fsum(part.seconds * len(part.residual) for part in parts),
         made_by=made_by(ready.title, scan.rays, scan.noise, ready.told, ready.models.named, seed),

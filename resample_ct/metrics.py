@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from resample_ct.solvers.solution import Stopped
 from resample_ct.values.units import Window
 
 
@@ -15,7 +16,9 @@ from resample_ct.values.units import Window
 class SliceMetrics:
     """One slice by one method; psnr, ssim and rmse_hu are None without a truth to compare with.
 
-    The last seven are `resample_ct.reconstruct.trust.Trust`'s, None for a method that is not judged.
+    `residual` is the mean of (A x - y)^2; `iterations` and `stopped` are of the method's last solver, see
+    `resample_ct.solvers.solution.Solution`. The last seven are of
+    `resample_ct.reconstruct.trust.Trust`, None for a method that is not judged.
     """
 
     method: str
@@ -26,6 +29,8 @@ class SliceMetrics:
     rmse_hu: float | None
     residual: float
     seconds: float
+    iterations: int
+    stopped: Stopped
     misfit_share: float | None = None
     prior_gap_hu: float | None = None
     rays_per_pixel: float | None = None

@@ -83,7 +83,8 @@ def one_measurement(prior: GaussianPrior, copies: int, sigma: float = 0.05) -> M
 def samples(method, measurement: Measurement, first_seed: int = 0) -> torch.Tensor:
     """One sample a copy, each from its own seed."""
     copies = len(measurement.sinogram)
-    return method(measurement, [torch.Generator().manual_seed(first_seed + k) for k in range(copies)])
+    generators = [torch.Generator().manual_seed(first_seed + k) for k in range(copies)]
+    return method(measurement, generators).x
 
 
 def relative_error(found: torch.Tensor, prior: GaussianPrior, measurement: Measurement) -> float:

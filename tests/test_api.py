@@ -31,6 +31,7 @@ def test_stack_gives_a_stack_and_an_image_an_image(scan):
     assert result.hu.shape == HU.shape and result.spread_hu is None
     assert np.sqrt(np.mean((result.hu - HU) ** 2)) < 60
     assert result.residual.shape == (2,) and (result.residual < 4e-4).all() and result.seconds > 0
+    assert result.stopped == ("iterations",) * 2 and result.iterations == (150, 150)
     assert "TV from 24 parallel-beam views" in result.made_by and "research only" in result.made_by
     one = rct.reconstruct(rct.simulate(HU[0], scan.operator, seed=3), "tv", batch=1)
     assert one.hu.shape == (SIZE, SIZE)

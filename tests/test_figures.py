@@ -66,7 +66,7 @@ def test_cascade_is_above_tv_for_views_and_noise_that_it_was_not_trained_for(
     measurement = Measurement(projector, sinogram, torch.full((1,), sigma**2))
     assert not fbp_unet.fits(measurement)
     cascade, tv = (
-        float(psnr(method(measurement, []).clamp(0, 1), truth))
+        float(psnr(method(measurement, []).x.clamp(0, 1), truth))
         for method in (Cascade(fbp_unet, read_refiner()), TV())
     )
     assert cascade - tv >= 1.0

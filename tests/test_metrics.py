@@ -83,6 +83,6 @@ def test_equal_slices_have_figures_that_json_can_hold(pair):
 
 
 def test_record_is_plain():
-    metrics = SliceMetrics("fbp", "study", 3, 30.0, 0.9, 40.0, 1e-4, 0.5)
+    metrics = SliceMetrics("fbp", "study", 3, 30.0, 0.9, 40.0, 1e-4, 0.5, 1, "direct")
     record = json.loads(json.dumps(metrics.record()))
     assert SliceMetrics(**record) == metrics

@@ -10,9 +10,11 @@ import click
 
 from resample_ct.bundles.kinds import BUNDLES
 from resample_ct.command import option
+from resample_ct.errors import OptionError
 from resample_ct.reconstruct import methods as table
 
 if TYPE_CHECKING:
+    from resample_ct.reconstruct.resample_settings import ReSampleSettings
     from resample_ct.run.job import Job
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -112,7 +114,11 @@ def method_option(*default: str) -> Decorator:
 
 
 set_option = option(
-    METHODS, "--set", "overrides", multiple=True, help="A setting of ReSample, as gamma=40; repeats."
+    METHODS,
+    "--set",
+    "overrides",
+    multiple=True,
+    help="A setting of ReSample, as gamma=40 or pixel=piccs:0.5,40; repeats.",
 )
 # What the paper gives for images is of `restore`; on CT slices it is the slowest and the least exact.
 _PRESETS = ("paper", "balanced", "fast")
@@ -185,14 +191,23 @@ def job_of(*, methods: tuple[str, ...], preset: str, overrides: tuple[str, ...],
     Raises:
         OptionError: a setting that cannot be understood.
     """
-    from resample_ct.reconstruct.resample_settings import settings_from
     from resample_ct.run.job import Job
 
     given = {name: fields.pop(_parameter(name)) for name in BUNDLES}
     return Job(
         methods=tuple(dict.fromkeys(methods)),
         preset=preset,
-        settings=settings_from(preset, overrides),
+        settings=chosen_settings(preset, overrides),
         bundles={name: folder for name, folder in given.items() if folder is not None},
         **fields,
     )
+
+
+def chosen_settings(preset: str, overrides: tuple[str, ...]) -> ReSampleSettings:
+    """What --preset and --set choose; raises OptionError, with the flag, for what is not understood."""
+    from resample_ct.reconstruct.resample_settings import settings_from
+
+    try:
+        return settings_from(preset, overrides)
+    except OptionError as error:
+        raise OptionError(f"--set {error}") from None

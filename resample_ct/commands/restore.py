@@ -10,6 +10,7 @@ from resample_ct.command import Command, option
 from resample_ct.commands.job_options import (
     METHODS,
     SIMULATION,
+    chosen_settings,
     device_option,
     out_folder_option,
     prior_option,
@@ -65,7 +66,6 @@ def restore(
     refuse_out(out)
     from resample_ct.device import check_device
     from resample_ct.progress import progress_bar
-    from resample_ct.reconstruct.resample_settings import settings_from
     from resample_ct.run import restore as restoring
 
     check_device(device)
@@ -75,7 +75,7 @@ def restore(
         task=task,
         prior=prior,
         preset=preset,
-        settings=settings_from(preset, overrides),
+        settings=chosen_settings(preset, overrides),
         sigma=sigma,
         slices=slices,
         series=series,

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Any
 
 import torch
 
 
 class Operator(ABC):
-    """A(x) on batches (B, channels, *domain_shape), differentiable, linear or not."""
+    """A(x) on batches (B, channels, *domain_shape), differentiable, linear or not.
+
+    Attributes:
+        channels: of x and A(x).
+        dtype: that it computes in; None takes any floating-point type.
+    """
 
     channels = 1
+    dtype: torch.dtype | None = None
 
     @property
     @abstractmethod
@@ -40,8 +47,8 @@ class Operator(ABC):
 class LinearOperator(Operator):
     """A(x) and A.T(y) on batches (B, channels, *shape).
 
-    A.T.T is A, and back-propagation through A(x) applies A.T exactly, so that a gradient is never a
-    second approximation of the physics.
+    A.T is one object for as long as A is, and A.T.T is A. Back-propagation through A(x) applies A.T
+    exactly, so that a gradient is never a second approximation of the physics.
     """
 
     @abstractmethod
@@ -58,7 +65,7 @@ class LinearOperator(Operator):
         result: torch.Tensor = _Apply.apply(self, x)
         return result
 
-    @property
+    @cached_property
     def T(self) -> LinearOperator:  # noqa: N802
         """The adjoint as an operator of its own."""
         return _Adjoint(self)
@@ -67,7 +74,7 @@ class LinearOperator(Operator):
 class _Adjoint(LinearOperator):
     def __init__(self, operator: LinearOperator) -> None:
         self._operator = operator
-        self.channels = operator.channels
+        self.channels, self.dtype = operator.channels, operator.dtype
 
     @property
     def domain_shape(self) -> tuple[int, int]:
@@ -83,7 +90,7 @@ class _Adjoint(LinearOperator):
     def adjoint(self, y: torch.Tensor) -> torch.Tensor:
         return self._operator.forward(y)
 
-    @property
+    @cached_property
     def T(self) -> LinearOperator:  # noqa: N802
         return self._operator
 

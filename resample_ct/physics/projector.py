@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import torch
+
 from resample_ct.operators.base import LinearOperator
 from resample_ct.physics.geometry import Geometry
 
 
 class Projector(LinearOperator):
     """The Radon transform of a geometry, in pixel units; a backend adds forward and adjoint."""
+
+    dtype = torch.float32
 
     def __init__(self, geometry: Geometry) -> None:
         """Keep the geometry."""

@@ -23,6 +23,7 @@ import torch
 from resample_ct.networks.denoiser import Denoiser
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.solvers.cg import cgls, regularised_data_consistency
+from resample_ct.solvers.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,15 @@ class ADMMPnP:
     denoiser: Denoiser
     settings: ADMMPnPSettings = ADMMPnPSettings()
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`. Raises OptionError for a nonlinear operator."""
         s = self.settings
         operator, y = measurement.linear, measurement.sinogram
         with torch.no_grad():
-            v = cgls(operator, y, s.solver_iterations)
+            v = cgls(operator, y, s.solver_iterations).x
             u = torch.zeros_like(v)
             for _ in range(s.iterations):
-                x = regularised_data_consistency(operator, y, v - u, s.tau, s.solver_iterations)
+                x = regularised_data_consistency(operator, y, v - u, s.tau, s.solver_iterations).x
                 v = self.denoiser(x + u)
                 u = u + x - v
-            return v
+            return measurement.solution(v, s.iterations, "iterations")

@@ -3,7 +3,7 @@
 "A Deep Cascade of Convolutional Neural Networks for Dynamic MR Image Reconstruction" (IEEE TMI 37(2)): a
 network, then the measurement, then a network again, and so on. Here FBP-UNet with ridge data consistency
 makes the first image; a second UNet, trained on that and on its own results, refines it round by round,
-each time followed by PICCS around what it believes. The refiner sees an image, not the views: for other
+each time followed by PICCS around its prediction. The refiner sees an image, not the views: for other
 views and noise than it was trained for the cascade is still better than TV (docs/training.md).
 """
 
@@ -19,24 +19,22 @@ from resample_ct.networks.slice_unet import Refiner, SliceUNet
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.consistency import optimise_pixels
 from resample_ct.reconstruct.fbp_unet import LAST_ITERATIONS, FBPUNet, consistent
+from resample_ct.reconstruct.rules import Ridge
+from resample_ct.solvers.solution import Solution
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 
-_RIDGE_WEIGHT = 0.05
-_RIDGE_ITERATIONS = 10
+_FIRST_STEP = Ridge(0.05, 10)
 ROUND_ITERATIONS = 50
 
 
 def first_image(fbp_unet: SliceUNet, measurement: Measurement) -> torch.Tensor:
     """(B, 1, 256, 256) FBP-UNet's estimate, made consistent: what the refiner sees first."""
-    image = FBPUNet(fbp_unet)(measurement, [])
-    return optimise_pixels(measurement, image, "ridge", _RIDGE_ITERATIONS, _RIDGE_WEIGHT, kappa=1.0)
+    return optimise_pixels(measurement, FBPUNet(fbp_unet)(measurement, []).x, _FIRST_STEP).x
 
 
-def refined(
-    network: Network, measurement: Measurement, image: torch.Tensor, iterations: int
-) -> torch.Tensor:
-    """(B, 1, 256, 256) one round: what the refiner believes of an image, made consistent."""
+def refined(network: Network, measurement: Measurement, image: torch.Tensor, iterations: int) -> Solution:
+    """One round: the refiner's prediction from an image (B, 1, 256, 256), made consistent."""
     with torch.no_grad():
         return consistent(measurement, network(image), iterations)
 
@@ -70,16 +68,15 @@ class Cascade:
     def __post_init__(self) -> None:
         if self.refiner.behind != self.fbp_unet.sha256:
             raise PriorError(
-                f"--refiner: bundle {self.refiner.name} was trained behind the FBP-UNet with hash "
+                f"refiner: bundle {self.refiner.name} was trained behind the FBP-UNet with hash "
                 f"{self.refiner.behind}, found {self.fbp_unet.name} with {self.fbp_unet.sha256}; give "
-                "the one it belongs to by --fbp-unet, or train another: `resample-ct fine-tune refiner`"
+                "the one it belongs to as fbp_unet, or train another: `resample-ct fine-tune refiner`"
             )
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`."""
         network = over_flips(self.refiner) if self.flips else self.refiner
         image = first_image(self.fbp_unet, measurement)
-        for left in reversed(range(self.rounds)):
-            iterations = ROUND_ITERATIONS if left else LAST_ITERATIONS
-            image = refined(network, measurement, image, iterations)
-        return image
+        for _ in range(self.rounds - 1):
+            image = refined(network, measurement, image, ROUND_ITERATIONS).x
+        return refined(network, measurement, image, LAST_ITERATIONS)

@@ -11,6 +11,7 @@ from resample_ct.errors import OptionError
 from resample_ct.physics.projector import Projector
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.solvers import cg, fbp, sirt, tv
+from resample_ct.solvers.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,15 @@ class FBP:
 
     filter: str = "ramp"
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`. Raises OptionError for an operator that is no Radon transform."""
         if not isinstance(measurement.operator, Projector):
-            raise OptionError("--method fbp: expected a projector of line integrals; choose another")
-        return fbp.fbp(measurement.operator.geometry, measurement.sinogram, self.filter)
+            name = type(measurement.operator).__name__
+            raise OptionError(
+                f"method fbp: found operator {name}, expected a projector of rays; choose another"
+            )
+        image = fbp.fbp(measurement.operator.geometry, measurement.sinogram, self.filter)
+        return measurement.solution(image)
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class CGLS:
 
     iterations: int = 20
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`."""
         return cg.cgls(measurement.linear, measurement.sinogram, self.iterations)
 
@@ -43,7 +48,7 @@ class SIRT:
 
     iterations: int = 100
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`."""
         return sirt.sirt(measurement.linear, measurement.sinogram, self.iterations)
 
@@ -54,8 +59,8 @@ class TV:
 
     iterations: int = tv.DEFAULT_ITERATIONS
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`."""
         operator, y = measurement.linear, measurement.sinogram
-        start = cg.cgls(operator, y, 10).clamp(min=0.0)
+        start = cg.cgls(operator, y, 10).x.clamp(min=0.0)
         return tv.tv(operator, y, tv.weight_for_noise(measurement.noise_variance), self.iterations, start)

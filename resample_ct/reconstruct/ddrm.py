@@ -22,8 +22,9 @@ from resample_ct.operators.spectrum import Spectrum
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.randomness import randn
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.consistency import in_network_range
+from resample_ct.reconstruct.guidance import in_network_range
 from resample_ct.reconstruct.sampling import pure_noise, reverse_times
+from resample_ct.solvers.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -48,37 +49,38 @@ class DDRM:
     prior: DiffusionPrior
     settings: DDRMSettings = DDRMSettings()
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`. Raises OptionError for an operator without singular values."""
         s, schedule = self.settings, self.prior.schedule
         with torch.no_grad():
             spectrum = measurement.spectrum
             scaled = in_network_range(measurement)
-            known = spectrum.measured(scaled.sinogram) / spectrum.singular_values
-            doubt = scaled.noise_variance.sqrt().view(-1, 1, 1) / spectrum.singular_values
+            ybar = spectrum.measured(scaled.sinogram) / spectrum.singular_values
+            sigma_ybar = scaled.noise_variance.sqrt().view(-1, 1, 1) / spectrum.singular_values
             x = pure_noise(self.prior, measurement, generators)
             for step, (t, a, a_next) in enumerate(reverse_times(schedule, s.steps)):
                 if step == 0:
-                    x = a**0.5 * self._first(spectrum, x, known, doubt, ((1 - a) / a) ** 0.5)
+                    x = a**0.5 * self._first(spectrum, x, ybar, sigma_ybar, ((1 - a) / a) ** 0.5)
                 noise = self.prior.predict_noise(x, t)
                 clean = schedule.tweedie(x, noise, t)
                 sigma = ((1 - a_next) / a_next) ** 0.5
                 fresh = randn(x.shape, generators).to(x)
-                x = a_next**0.5 * self._next(spectrum, clean, noise, fresh, known, doubt, sigma)
-            return self.prior.decode(x)
+                c = self._next(spectrum, clean, noise, fresh, ybar, sigma_ybar, sigma)
+                x = a_next**0.5 * c
+            return measurement.solution(self.prior.decode(x), s.steps, "iterations")
 
     def _first(
         self,
         spectrum: Spectrum,
         fresh: torch.Tensor,
-        known: torch.Tensor,
-        doubt: torch.Tensor,
+        ybar: torch.Tensor,
+        sigma_ybar: torch.Tensor,
         sigma: float,
     ) -> torch.Tensor:
         """x_T: what is measured better than sigma_T, noised to it; noise elsewhere."""
         drawn = spectrum.analyse(fresh)
-        spread = (sigma**2 - doubt.square()).clamp(min=0).sqrt()
-        start = torch.where(doubt < sigma, known + spread * drawn, sigma * drawn)
+        spread = (sigma**2 - sigma_ybar.square()).clamp(min=0).sqrt()
+        start = torch.where(sigma_ybar < sigma, ybar + spread * drawn, sigma * drawn)
         return sigma * fresh + spectrum.synthesise(start - sigma * drawn)
 
     def _next(
@@ -87,17 +89,17 @@ class DDRM:
         clean: torch.Tensor,
         noise: torch.Tensor,
         fresh: torch.Tensor,
-        known: torch.Tensor,
-        doubt: torch.Tensor,
+        ybar: torch.Tensor,
+        sigma_ybar: torch.Tensor,
         sigma: float,
     ) -> torch.Tensor:
         """x_t from xhat and the predicted noise, in the variance-exploding scale."""
         s = self.settings
-        kept = (1 - s.eta**2) ** 0.5 * sigma
-        unmeasured = clean + kept * noise + s.eta * sigma * fresh
-        believed, drawn = spectrum.analyse(clean), spectrum.analyse(fresh)
-        vague = believed + kept * (known - believed) / doubt.clamp(min=1e-12) + s.eta * sigma * drawn
-        spread = (sigma**2 - (s.eta_b * doubt).square()).clamp(min=0).sqrt()
-        sharp = (1 - s.eta_b) * believed + s.eta_b * known + spread * drawn
-        measured = torch.where(doubt > sigma, vague, sharp)
+        k = (1 - s.eta**2) ** 0.5 * sigma
+        unmeasured = clean + k * noise + s.eta * sigma * fresh
+        chat, drawn = spectrum.analyse(clean), spectrum.analyse(fresh)
+        noisier = chat + k * (ybar - chat) / sigma_ybar.clamp(min=1e-12) + s.eta * sigma * drawn
+        spread = (sigma**2 - (s.eta_b * sigma_ybar).square()).clamp(min=0).sqrt()
+        cleaner = (1 - s.eta_b) * chat + s.eta_b * ybar + spread * drawn
+        measured = torch.where(sigma_ybar > sigma, noisier, cleaner)
         return unmeasured + spectrum.synthesise(measured - spectrum.analyse(unmeasured))

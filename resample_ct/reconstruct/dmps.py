@@ -18,8 +18,9 @@ import torch
 
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.consistency import in_network_range
+from resample_ct.reconstruct.guidance import in_network_range
 from resample_ct.reconstruct.sampling import ddim_step, pure_noise, reverse_times
+from resample_ct.solvers.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class DMPS:
     prior: DiffusionPrior
     settings: DMPSSettings = DMPSSettings()
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`. Raises OptionError for an operator without singular values."""
         s = self.settings
         with torch.no_grad():
@@ -62,4 +63,4 @@ class DMPS:
                 alpha = a / a_next
                 step = s.scale * (1 - alpha) / alpha**0.5
                 x = ddim_step(clean, noise, a, a_next, s.eta, generators) + step * score
-            return self.prior.decode(x)
+            return measurement.solution(self.prior.decode(x), s.steps, "iterations")

@@ -16,8 +16,9 @@ import torch
 
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.consistency import guided_prediction, unit_gain
+from resample_ct.reconstruct.guidance import guided_prediction, unit_gain
 from resample_ct.reconstruct.sampling import ddim_step, pure_noise, reverse_times
+from resample_ct.solvers.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class DPS:
     prior: DiffusionPrior
     settings: DPSSettings = DPSSettings()
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`."""
         s = self.settings
         with torch.no_grad():
@@ -53,4 +54,4 @@ class DPS:
             for t, a, a_next in reverse_times(self.prior.schedule, s.steps):
                 noise, clean, gradient = guided_prediction(self.prior, measurement, x, t)
                 x = ddim_step(clean, noise, a, a_next, s.eta, generators) - step * gradient
-            return self.prior.decode(x)
+            return measurement.solution(self.prior.decode(x), s.steps, "iterations")

@@ -12,8 +12,10 @@ from resample_ct.physics.projector import Projector
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.classical import FBP, TV
 from resample_ct.reconstruct.consistency import optimise_pixels
+from resample_ct.reconstruct.rules import Piccs
+from resample_ct.solvers.solution import Solution
 
-_PICCS_WEIGHT = 0.3
+_PICCS_ALPHA = 0.3
 LAST_ITERATIONS = 100
 # Of the noise that the network was trained for; beyond that it mistakes noise for streaks, or misses it.
 _NOISE_FACTOR = 2.0
@@ -25,9 +27,9 @@ class FBPUNet:
 
     network: SliceUNet
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`."""
-        return self.network(FBP()(measurement, generators))
+        return measurement.solution(self.network(FBP()(measurement, generators).x))
 
     def fits(self, measurement: Measurement) -> bool:
         """Whether the network was trained for such views, and for noise within a factor of two."""
@@ -41,9 +43,9 @@ class FBPUNet:
         )
 
 
-def consistent(measurement: Measurement, believed: torch.Tensor, iterations: int) -> torch.Tensor:
-    """(B, 1, H, W) PICCS around what a network believes: the measurement's say after the network's."""
-    return optimise_pixels(measurement, believed, "piccs", iterations, _PICCS_WEIGHT, kappa=1.0)
+def consistent(measurement: Measurement, image: torch.Tensor, iterations: int) -> Solution:
+    """PICCS around a network's image (B, 1, H, W): data consistency after the network."""
+    return optimise_pixels(measurement, image, Piccs(_PICCS_ALPHA, iterations))
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,9 @@ class ConsistentFBPUNet:
 
     network: SliceUNet
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`."""
         method = FBPUNet(self.network)
         if not method.fits(measurement):
             return TV()(measurement, generators)
-        return consistent(measurement, method(measurement, generators), LAST_ITERATIONS)
+        return consistent(measurement, method(measurement, generators).x, LAST_ITERATIONS)

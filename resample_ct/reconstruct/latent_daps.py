@@ -29,8 +29,9 @@ import torch
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.randomness import randn
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.consistency import unit_gain
+from resample_ct.reconstruct.guidance import unit_gain
 from resample_ct.reconstruct.sampling import ddim_step, pure_noise, stochastic_encode
+from resample_ct.solvers.solution import Solution
 
 _MEMORY = 0.9
 
@@ -69,7 +70,7 @@ class LatentDAPS:
     prior: DiffusionPrior
     settings: LatentDAPSSettings = LatentDAPSSettings()
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`."""
         s = self.settings
         sigmas = _spaced(s.sigma_max, s.sigma_min, s.levels, s.rho)
@@ -80,13 +81,11 @@ class LatentDAPS:
             a = self._nearest(sigmas[0])[1]
             z = (1 - a) ** 0.5 * pure_noise(self.prior, measurement, generators)
             for level, sigma in enumerate(sigmas):
-                believed = self._denoise(z, sigma, generators)
-                clean = self._langevin(
-                    measurement, believed, sigma, beta, s.rate * shares[level], generators
-                )
+                z_hat = self._denoise(z, sigma, generators)
+                z_0 = self._langevin(measurement, z_hat, sigma, beta, s.rate * shares[level], generators)
                 if level + 1 < len(sigmas):
-                    z = stochastic_encode(clean, self._nearest(sigmas[level + 1])[1], generators)
-            return self.prior.decode(clean)
+                    z = stochastic_encode(z_0, self._nearest(sigmas[level + 1])[1], generators)
+            return measurement.solution(self.prior.decode(z_0), s.levels, "iterations")
 
     def _nearest(self, sigma: float) -> tuple[int, float]:
         """T and abar_t of the schedule's time whose noise is nearest to sigma."""
@@ -110,28 +109,25 @@ class LatentDAPS:
     def _langevin(
         self,
         measurement: Measurement,
-        believed: torch.Tensor,
+        z_hat: torch.Tensor,
         sigma: float,
         beta: torch.Tensor,
         rate: float,
         generators: Sequence[torch.Generator],
     ) -> torch.Tensor:
         """A sample of z_0 given zhat and y, from zhat."""
-        z = believed
-        second_moment: torch.Tensor | None = None
+        z, v = z_hat, None
         for _ in range(self.settings.langevin_steps):
             with torch.enable_grad():
                 z = z.detach().requires_grad_(True)
                 misfit = measurement.operator(self.prior.decode(z)) - measurement.sinogram
-                energy = (misfit / beta).square().sum() / 2 + ((z - believed) / sigma).square().sum() / 2
-                (slope,) = torch.autograd.grad(energy, z)
-            squares = slope.square()
-            if second_moment is None:
-                second_moment = squares.mean(dim=(1, 2, 3), keepdim=True)
-            second_moment = _MEMORY * second_moment + (1 - _MEMORY) * squares
-            size = second_moment.sqrt()
-            fresh = randn(z.shape, generators).to(z)
-            z = z.detach() - rate * slope / size + (2 * rate / size).sqrt() * fresh
+                energy = (misfit / beta).square().sum() / 2 + ((z - z_hat) / sigma).square().sum() / 2
+                (g,) = torch.autograd.grad(energy, z)
+            if v is None:
+                v = g.square().mean(dim=(1, 2, 3), keepdim=True)
+            v = _MEMORY * v + (1 - _MEMORY) * g.square()
+            step = rate / v.sqrt()
+            z = z.detach() - step * g + (2 * step).sqrt() * randn(z.shape, generators).to(z)
         return z
 
 

@@ -16,8 +16,9 @@ import torch
 
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.consistency import guided_prediction, unit_gain
+from resample_ct.reconstruct.guidance import guided_prediction, unit_gain
 from resample_ct.reconstruct.sampling import ddim_step, pure_noise, reverse_times
+from resample_ct.solvers.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class LatentDPS:
     prior: DiffusionPrior
     settings: LatentDPSSettings = LatentDPSSettings()
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`."""
         s = self.settings
         step = s.scale * s.published_steps / s.steps * unit_gain(measurement)
@@ -53,4 +54,4 @@ class LatentDPS:
             for t, a, a_next in reverse_times(self.prior.schedule, s.steps):
                 noise, clean, gradient = guided_prediction(self.prior, measurement, z, t)
                 z = ddim_step(clean, noise, a, a_next, s.eta, generators) - step * a * gradient
-            return self.prior.decode(z)
+            return measurement.solution(self.prior.decode(z), s.steps, "iterations")

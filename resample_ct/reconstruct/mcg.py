@@ -22,9 +22,10 @@ import torch
 
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.consistency import in_network_range, prediction_with_gradient, unit_gain
+from resample_ct.reconstruct.guidance import in_network_range, prediction_with_gradient, unit_gain
 from resample_ct.reconstruct.sampling import ddim_step, pure_noise, reverse_times
 from resample_ct.solvers.cg import cgls
+from resample_ct.solvers.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class MCG:
     prior: DiffusionPrior
     settings: MCGSettings = MCGSettings()
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`. Raises OptionError for a nonlinear operator."""
         s = self.settings
         step = s.alpha * s.published_steps / s.steps
@@ -66,10 +67,10 @@ class MCG:
             gain = s.relaxation * unit_gain(measurement) ** 2
             for t, a, a_next in reverse_times(self.prior.schedule, s.steps):
                 noise, clean, gradient = self._gradient(scaled, x, t)
-                gradient = gradient - cgls(operator, operator(gradient), s.inverse_iterations)
+                gradient = gradient - cgls(operator, operator(gradient), s.inverse_iterations).x
                 x = ddim_step(clean, noise, a, a_next, s.eta, generators) - step * gradient
                 x = x + gain * operator.T(a_next**0.5 * scaled.sinogram - operator(x))
-            return self.prior.decode(x)
+            return measurement.solution(self.prior.decode(x), s.steps, "iterations")
 
     def _gradient(
         self, scaled: Measurement, x: torch.Tensor, t: int
@@ -79,6 +80,7 @@ class MCG:
 
         def misfit(clean: torch.Tensor) -> torch.Tensor:
             beyond = scaled.sinogram - operator(clean)
-            return cgls(operator, beyond, self.settings.inverse_iterations).flatten(1).norm(dim=1)
+            inverse = cgls(operator, beyond, self.settings.inverse_iterations).x
+            return inverse.flatten(1).norm(dim=1)
 
         return prediction_with_gradient(self.prior, x, t, misfit)

@@ -22,6 +22,7 @@ import torch
 from resample_ct.networks.denoiser import Denoiser
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.solvers.cg import cgls
+from resample_ct.solvers.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,12 @@ class PnPUNet:
     denoiser: Denoiser
     settings: PnPUNetSettings = PnPUNetSettings()
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`. Raises OptionError for a nonlinear operator."""
         s = self.settings
         operator, y = measurement.linear, measurement.sinogram
         with torch.no_grad():
             x = y.new_zeros(len(y), operator.channels, *operator.domain_shape)
             for _ in range(s.iterations):
-                x = self.denoiser(x + cgls(operator, y - operator(x), s.gradient_iterations))
-            return x
+                x = self.denoiser(x + cgls(operator, y - operator(x), s.gradient_iterations).x)
+            return measurement.solution(x, s.iterations, "iterations")

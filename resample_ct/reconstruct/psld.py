@@ -22,9 +22,10 @@ import torch
 
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement
-from resample_ct.reconstruct.consistency import prediction_with_gradient, unit_gain
+from resample_ct.reconstruct.guidance import prediction_with_gradient, unit_gain
 from resample_ct.reconstruct.sampling import ddim_step, pure_noise, reverse_times
 from resample_ct.solvers.cg import pseudo_inverse_step
+from resample_ct.solvers.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class PSLD:
     prior: DiffusionPrior
     settings: PSLDSettings = PSLDSettings()
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`. Raises OptionError for a nonlinear operator."""
         s = self.settings
         longer = s.published_steps / s.steps
@@ -65,7 +66,7 @@ class PSLD:
             for t, a, a_next in reverse_times(self.prior.schedule, s.steps):
                 noise, clean, gradient = self._gradient(measurement, z, t, a * omega, a * gamma)
                 z = ddim_step(clean, noise, a, a_next, s.eta, generators) - gradient
-            return self.prior.decode(z)
+            return measurement.solution(self.prior.decode(z), s.steps, "iterations")
 
     def _gradient(
         self, measurement: Measurement, z: torch.Tensor, t: int, omega: float, gamma: float
@@ -76,8 +77,8 @@ class PSLD:
         def both(clean: torch.Tensor) -> torch.Tensor:
             image = self.prior.decode(clean)
             misfit = (operator(image) - y).flatten(1).norm(dim=1)
-            consistent = pseudo_inverse_step(operator, y, image, self.settings.projection_iterations, 1.0)
-            glued = self.prior.encode(consistent)
+            step = pseudo_inverse_step(operator, y, image, self.settings.projection_iterations, 1.0)
+            glued = self.prior.encode(step.x)
             gluing = (clean - glued).flatten(1).norm(dim=1)
             return omega * misfit + gamma * gluing
 

@@ -18,12 +18,9 @@ from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.cascade import Cascade
 from resample_ct.reconstruct.classical import TV
-from resample_ct.reconstruct.consistency import (
-    guided_prediction,
-    optimise_latent,
-    optimise_pixels,
-)
+from resample_ct.reconstruct.consistency import optimise_latent, optimise_pixels
 from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet
+from resample_ct.reconstruct.guidance import guided_prediction
 from resample_ct.reconstruct.keep_detail import DetailKeepingPrior
 from resample_ct.reconstruct.resample_settings import ReSampleSettings
 from resample_ct.reconstruct.sampling import (
@@ -35,6 +32,7 @@ from resample_ct.reconstruct.sampling import (
 )
 from resample_ct.reconstruct.start import CascadeStart, FBPUNetStart, OwnStart, Start, TVStart
 from resample_ct.reconstruct.uncertainty import expected_error
+from resample_ct.solvers.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -68,29 +66,33 @@ class ReSample:
         start = None if settings.start is None else settings.start.build(*networks)
         return cls(prior, settings, start)
 
-    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    def __call__(self, measurement: Measurement, generators: Sequence[torch.Generator]) -> Solution:
         """See `Reconstructor`."""
         return self.with_samples(measurement, generators)[0]
 
     def with_spread(
         self, measurement: Measurement, generators: Sequence[torch.Generator]
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+    ) -> tuple[Solution, torch.Tensor | None]:
         """See `HasSpread`; a single sample has no spread."""
-        image, samples = self.with_samples(measurement, generators)
-        return image, expected_error(samples, image) if len(samples) > 1 else None
+        found, samples = self.with_samples(measurement, generators)
+        return found, expected_error(samples, found.x) if len(samples) > 1 else None
 
     def with_samples(
         self, measurement: Measurement, generators: Sequence[torch.Generator]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Image, and (samples, B, 1, H, W) the D(z_0) of the last round that it was made from."""
-        image = samples = None
+    ) -> tuple[Solution, torch.Tensor]:
+        """Solution, and (samples, B, 1, H, W) the D(z_0) of the last round that it was made from.
+
+        It stopped where its last data-consistency step did: in pixels where there is a final one, else in
+        the latent.
+        """
+        found = samples = None
         with torch.no_grad():
             if self.start is not None:
-                image = self.start(measurement, generators)
+                found = self.start(measurement, generators)
             for _ in range(self.settings.rounds):
                 encoded, sampler = None, self
-                if image is not None:
-                    image = image.clamp(0.0, 1.0)
+                if found is not None:
+                    image = found.x.clamp(0.0, 1.0)
                     encoded = self.prior.encode(image)
                     if self.settings.keep_detail:
                         kept = DetailKeepingPrior(self.prior, image - self.prior.decode(encoded))
@@ -99,17 +101,17 @@ class ReSample:
                     sampler._sample(measurement, encoded, generators)
                     for _ in range(self.settings.samples)
                 ]
-                samples = torch.stack(drawn)
-                image = self._finish(measurement, samples.mean(dim=0))
-        assert image is not None and samples is not None
-        return image, samples
+                samples = torch.stack([sample.x for sample in drawn])
+                found = self._finish(measurement, samples.mean(dim=0), drawn[-1])
+        assert found is not None and samples is not None
+        return found, samples
 
     def _sample(
         self,
         measurement: Measurement,
         encoded: torch.Tensor | None,
         generators: Sequence[torch.Generator],
-    ) -> torch.Tensor:
+    ) -> Solution:
         """D(z_0) of one sample of the posterior, from the estimate's latent where there is one."""
         s, schedule = self.settings, self.prior.schedule
         times = schedule.timesteps(s.steps, None if s.start is None else s.start.t)
@@ -131,14 +133,14 @@ class ReSample:
             if t > s.latent_below:
                 consistent = self._pixel_consistency(measurement, clean)
             else:
-                consistent = self._latent_consistency(measurement, clean, s.latent_iterations)
+                consistent = self._latent_consistency(measurement, clean, s.latent_iterations).x
             if s.remap == "encode":
                 z = stochastic_encode(consistent, a_next, generators)
             else:
                 spread = resample_variance(s.gamma, a, a_next, s.variance_rule)
                 z = stochastic_resample(consistent, unconditional, a_next, spread, generators)
-        z = self._latent_consistency(measurement, z, s.final_latent_iterations)
-        return self.prior.decode(z)
+        found = self._latent_consistency(measurement, z, s.final_latent_iterations)
+        return replace(found, x=self.prior.decode(found.x))
 
     def _to_make_consistent(
         self, z: torch.Tensor, noise: torch.Tensor, following: torch.Tensor, times: list[int]
@@ -177,20 +179,12 @@ class ReSample:
 
     def _pixel_consistency(self, measurement: Measurement, clean: torch.Tensor) -> torch.Tensor:
         """zhat(y) = E(x), x the pixel solve from D(zhat) (appendix B.1)."""
-        s = self.settings
-        image = optimise_pixels(
-            measurement,
-            self.prior.decode(clean),
-            s.pixel_rule,
-            s.pixel_iterations,
-            s.pixel_weight,
-            s.kappa,
-        )
-        return self.prior.encode(image.clamp(0.0, 1.0))
+        found = optimise_pixels(measurement, self.prior.decode(clean), self.settings.pixel)
+        return self.prior.encode(found.x.clamp(0.0, 1.0))
 
     def _latent_consistency(
         self, measurement: Measurement, clean: torch.Tensor, iterations: int
-    ) -> torch.Tensor:
+    ) -> Solution:
         """zhat(y) nearest to `clean` (eq. 10), to the noise level or the stated one."""
         s, variance = self.settings, measurement.noise_variance
         tau = variance if s.tau is None else torch.full_like(variance, s.tau)
@@ -198,14 +192,11 @@ class ReSample:
             self.prior, measurement, clean, tau, iterations, s.latent_rate, s.latent_rule
         )
 
-    def _finish(self, measurement: Measurement, image: torch.Tensor) -> torch.Tensor:
-        """The measurement's last say: what the decoder cannot express, as far as noise allows."""
-        s = self.settings
-        if s.final_rule is None:
-            return image
-        return optimise_pixels(
-            measurement, image, s.final_rule, s.final_iterations, s.final_weight, s.kappa
-        )
+    def _finish(self, measurement: Measurement, image: torch.Tensor, sample: Solution) -> Solution:
+        """Final data-consistency step: what the decoder cannot express, as far as noise allows."""
+        if self.settings.final is None:
+            return replace(sample, x=image, residual=measurement.residual(image))
+        return optimise_pixels(measurement, image, self.settings.final)
 
 
 def _check_start(described: Start | None, method: Reconstructor | None) -> None:

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from resample_ct.errors import OptionError
+from resample_ct.reconstruct.rules import Piccs, PseudoInverse, Ridge, Rule, parse_rule, rule_text
 from resample_ct.reconstruct.start import CascadeStart, Start, start_from, start_names
 
-PixelRule = Literal["pseudo-inverse", "ridge", "piccs", "gradient"]
 LatentRule = Literal["adam", "gauss-newton"]
+_PAPERS_RULE = PseudoInverse(0.9, 50)
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,7 @@ class ReSampleSettings:
         look_ahead: further DDIM steps from z'_t whose last estimate is made consistent at t in place of
             z_t's own; the paper has none, its code has 5.
         remap: "resample" (Prop. 2) or "encode" (Prop. 1, the ablation's baseline).
-        pixel_rule: how pixel optimisation solves, see `optimise_pixels`.
-        pixel_weight: its weight, or rate.
-        pixel_iterations: its iterations.
-        kappa: relaxation of the pseudo-inverse step.
+        pixel: how pixel optimisation solves.
         latent_rule: how latent optimisation solves, see `optimise_latent`; the paper has Adam.
         latent_iterations: most iterations of one latent optimisation.
         final_latent_iterations: the same for the one after the last step.
@@ -46,10 +44,8 @@ class ReSampleSettings:
         latent_dps_scale: k of the Latent-DPS step k * abar_t (Table 9); 0 leaves it out.
         rounds: of the whole; each after the first starts from the result before. Needs `start`.
         samples: drawn from the posterior in each round; their mean goes into the last pixel optimisation.
-        final_rule: a last pixel optimisation around D(z_0), so that what the decoder cannot express
-            is still taken from the measurement; None leaves it out, as the paper does.
-        final_weight: its weight.
-        final_iterations: its iterations.
+        final: a last pixel optimisation around D(z_0), so that what the decoder cannot express is
+            still taken from the measurement; None leaves it out, as the paper does.
     """
 
     steps: int = 1000
@@ -64,10 +60,7 @@ class ReSampleSettings:
     tweedie_rule: Literal["paper", "code"] = "paper"
     look_ahead: int = 0
     remap: Literal["resample", "encode"] = "resample"
-    pixel_rule: PixelRule = "pseudo-inverse"
-    pixel_weight: float = 0.0
-    pixel_iterations: int = 50
-    kappa: float = 0.9
+    pixel: Rule = _PAPERS_RULE
     latent_rule: LatentRule = "adam"
     latent_iterations: int = 500
     final_latent_iterations: int = 500
@@ -76,9 +69,7 @@ class ReSampleSettings:
     latent_dps_scale: float = 0.0
     rounds: int = 1
     samples: int = 1
-    final_rule: PixelRule | None = None
-    final_weight: float = 0.0
-    final_iterations: int = 50
+    final: Rule | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no run could use."""
@@ -102,19 +93,13 @@ class ReSampleSettings:
                 f"latent_below: found {self.latent_below}, expected at most pixel_below = "
                 f"{self.pixel_below}"
             )
-        for rule, weight in (
-            (self.pixel_rule, self.pixel_weight),
-            (self.final_rule, self.final_weight),
-        ):
-            if rule == "piccs" and not 0 < weight < 1:
-                raise OptionError(f"weight of piccs: found {weight}, expected a share within 0 and 1")
 
 
 PRESETS = {
     "paper": ReSampleSettings(tau=1e-5),
     # C.1: natural images. The pixel optimisation of a linear operator is by conjugate gradients here.
     "natural": ReSampleSettings(
-        steps=500, pixel_below=666, latent_below=333, tau=1e-4, pixel_rule="ridge", pixel_weight=0.04
+        steps=500, pixel_below=666, latent_below=333, tau=1e-4, pixel=Ridge(0.04, 50)
     ),
     # For any operator on a CPU: no start from TV, which is made for CT.
     "general": ReSampleSettings(
@@ -122,12 +107,9 @@ PRESETS = {
         skip=1,
         latent_below=0,
         gamma=4.0,
-        pixel_rule="ridge",
-        pixel_weight=0.04,
-        pixel_iterations=20,
+        pixel=Ridge(0.04, 20),
         final_latent_iterations=0,
-        final_rule="ridge",
-        final_weight=0.04,
+        final=Ridge(0.04, 50),
     ),
     # Both measured on the held-out validation patients (docs/training.md): a start from the cascade, two
     # late steps, the measurement's say in every one and the last word.
@@ -139,13 +121,9 @@ PRESETS = {
         skip=1,
         latent_below=0,
         gamma=4.0,
-        pixel_rule="piccs",
-        pixel_weight=0.5,
-        pixel_iterations=40,
+        pixel=Piccs(0.5, 40),
         final_latent_iterations=0,
-        final_rule="piccs",
-        final_weight=0.5,
-        final_iterations=200,
+        final=Piccs(0.5, 200),
     ),
     "fast": ReSampleSettings(
         steps=2,
@@ -154,13 +132,9 @@ PRESETS = {
         skip=1,
         latent_below=0,
         gamma=4.0,
-        pixel_rule="piccs",
-        pixel_weight=0.5,
-        pixel_iterations=15,
+        pixel=Piccs(0.5, 15),
         final_latent_iterations=0,
-        final_rule="piccs",
-        final_weight=0.5,
-        final_iterations=80,
+        final=Piccs(0.5, 80),
     ),
 }
 
@@ -173,10 +147,14 @@ PURPOSES = {
     "balanced": "CT, best quality: three samples from the cascade's image, with an uncertainty map.",
     "fast": "CT, in seconds: one sample from the cascade's image.",
 }
+# Written as `parse_rule` reads them.
+_RULE_SETTINGS = ("pixel", "final")
 
 
 def settings_from(preset: str, overrides: Sequence[str] = ()) -> ReSampleSettings:
-    """A preset with `name=value` texts laid over it; `start_NAME` is a field of the start.
+    """A preset with `name=value` texts laid over it.
+
+    `start_NAME` is a field of the start; `pixel` and `final` are rules, see `parse_rule`.
 
     Raises OptionError for an unknown preset or name, or a value of the wrong type.
 
@@ -184,6 +162,8 @@ def settings_from(preset: str, overrides: Sequence[str] = ()) -> ReSampleSetting
     4.0
     >>> settings_from("fast", ["start_rounds=6"]).start
     CascadeStart(t=30, rounds=6, flips=False, estimate='cascade')
+    >>> settings_from("fast", ["pixel=ridge:0.04,20"]).pixel
+    Ridge(weight=0.04, iterations=20, rule='ridge')
     """
     # Imported late, because the command line lists the presets.
     from pydantic import TypeAdapter, ValidationError
@@ -196,9 +176,15 @@ def settings_from(preset: str, overrides: Sequence[str] = ()) -> ReSampleSetting
     names = (*values, *(name for name in start_names() if name not in values))
     for text in overrides:
         name, equals, value = text.partition("=")
-        if not equals or name not in names:
-            raise OptionError(f"--set {text}: expected name=value, name one of {', '.join(names)}")
-        (start if name in start_names() else values)[name] = None if value == "none" else value
+        if name not in names:
+            raise OptionError(f"{text}: unknown setting {name}, expected one of {', '.join(names)}")
+        if not equals:
+            raise OptionError(f"{text}: found no value, expected {name}=VALUE")
+        given = None if value == "none" else value
+        if name in start_names():
+            start[name] = given
+        else:
+            values[name] = _rule(name, given) if name in _RULE_SETTINGS and given else given
     values["start"] = start_from(settings.start, start)
     if values["start"] is None and values["keep_detail"] is True:
         # The preset's, which goes with the preset's start.
@@ -207,7 +193,7 @@ def settings_from(preset: str, overrides: Sequence[str] = ()) -> ReSampleSetting
         return TypeAdapter(ReSampleSettings).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise OptionError(f"--set {first['loc'][0]}={first['input']}: {first['msg']}") from None
+        raise OptionError(f"{first['loc'][0]}={first['input']}: {first['msg']}") from None
 
 
 def changes(settings: ReSampleSettings, preset: str) -> list[str]:
@@ -217,8 +203,7 @@ def changes(settings: ReSampleSettings, preset: str) -> list[str]:
     ['start_rounds=6', 'tau=1e-05']
     """
     before, after = _flat(PRESETS[preset]), _flat(settings)
-    different = {name: value for name, value in after.items() if before.get(name) != value}
-    return [f"{name}={'none' if value is None else value}" for name, value in different.items()]
+    return [f"{name}={value}" for name, value in after.items() if before.get(name) != value]
 
 
 def told_settings(settings: ReSampleSettings, preset: str | None) -> str:
@@ -228,10 +213,23 @@ def told_settings(settings: ReSampleSettings, preset: str | None) -> str:
     return ", ".join((f"preset {preset}", *changes(settings, preset)))
 
 
-def _flat(settings: ReSampleSettings) -> dict[str, Any]:
-    """Every setting by the name that `settings_from` knows it by."""
-    values = asdict(settings)
-    start = values.pop("start") or {"t": None}
-    return {
-        ("start" if name == "t" else f"start_{name}"): value for name, value in start.items()
-    } | values
+def _rule(name: str, text: str) -> Rule:
+    try:
+        return parse_rule(text)
+    except OptionError as error:
+        raise OptionError(f"{name}={text}: {error}") from None
+
+
+def _flat(settings: ReSampleSettings) -> dict[str, str]:
+    """Every setting by the name, and as the text, that `settings_from` knows it by."""
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    start = {"t": None} if settings.start is None else asdict(settings.start)
+    del values["start"]
+    named = {("start" if name == "t" else f"start_{name}"): value for name, value in start.items()}
+    return {name: _text(value) for name, value in (named | values).items()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Rule):
+        return rule_text(value)
+    return "none" if value is None else str(value)

@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import conv2d, pad
 
 from resample_ct.reconstruct.base import Measurement
+from resample_ct.solvers.solution import Solution
 
 # Fitted to the errors on the held-out validation patients by `benchmarks/calibration.py`: how much the
 # samples' variance and the squared distance from their mean to the result count, and what neither shows.
@@ -22,8 +23,8 @@ class HasSpread(Protocol):
 
     def with_spread(
         self, measurement: Measurement, generators: Sequence[torch.Generator]
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Image, and (B, 1, H, W) its standard deviation where several samples were drawn."""
+    ) -> tuple[Solution, torch.Tensor | None]:
+        """Solution, and (B, 1, H, W) its standard deviation where several samples were drawn."""
         ...
 
 
@@ -35,7 +36,7 @@ def expected_error(samples: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
     more than 1, the whole HU window: a prior that knows nothing knows that much.
 
     Args:
-        samples: (S, B, 1, H, W) what the prior believes, S at least 2.
+        samples: (S, B, 1, H, W) drawn by the prior, S at least 2.
         image: (B, 1, H, W) the result.
     """
     variance, distance = spread_terms(samples, image)

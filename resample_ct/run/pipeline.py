@@ -121,23 +121,25 @@ def reconstruct_batch(
     generators = method_generators(job.seed, batch.indices)
     spread = None
     if isinstance(method, HasSpread):
-        image, spread = method.with_spread(measurement, generators)
+        found, spread = method.with_spread(measurement, generators)
     else:
-        image = method(measurement, generators)
-    image = image.clamp(0.0, 1.0)
+        found = method(measurement, generators)
+    image = found.x.clamp(0.0, 1.0)
     seconds = (time.perf_counter() - began) / len(batch.indices)
     residual = measurement.residual(image).tolist()
     trust: list[dict[str, object]] = [{} for _ in batch.indices]
     if prior is not None and "prior" in METHODS[name].needs:
-        trust = [found.record() for found in judge(prior, measurement, image, spread)]
+        trust = [judged.record() for judged in judge(prior, measurement, image, spread)]
     image = image.cpu()
     figures: list[tuple[float | None, float | None, float | None]] = [
         (None, None, None) for _ in batch.indices
     ]
     if batch.truth is not None:
         figures = list(compare(image, batch.truth, problem.window))
+    stops = zip(found.iterations, found.stopped, strict=True)
+    slices = zip(batch.indices, figures, residual, stops, trust, strict=True)
     records = [
-        SliceMetrics(name, problem.study.name, index, *figure, misfit, seconds).record() | verdict
-        for index, figure, misfit, verdict in zip(batch.indices, figures, residual, trust, strict=True)
+        SliceMetrics(name, problem.study.name, index, *figure, misfit, seconds, *stop).record() | verdict
+        for index, figure, misfit, stop, verdict in slices
     ]
     return image[:, 0].numpy(), records, None if spread is None else spread[:, 0].cpu().numpy()

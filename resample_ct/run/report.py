@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -15,7 +16,7 @@ from matplotlib.image import imread
 from matplotlib.transforms import Bbox
 
 _COLUMNS = ("psnr", "ssim", "rmse_hu", "residual", "seconds")
-TABLE_TITLES = ("method", "PSNR (dB)", "SSIM", "RMSE (HU)", "residual", "s / slice")
+TABLE_TITLES = ("method", "PSNR (dB)", "SSIM", "RMSE (HU)", "residual", "s / slice", "stopped")
 
 
 def write_tables(records: Sequence[dict[str, Any]], folder: Path) -> None:
@@ -28,7 +29,7 @@ def write_tables(records: Sequence[dict[str, Any]], folder: Path) -> None:
 
 
 def summary(records: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """Rows of the printed table: method, then mean and standard deviation of each figure."""
+    """Rows of the printed table: method, mean and standard deviation of each figure, why it stopped."""
     rows = []
     for method in dict.fromkeys(r["method"] for r in records):
         row = [method]
@@ -38,6 +39,9 @@ def summary(records: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
                 row.append("-")
             else:
                 row.append(f"{fmean(values):.4g} ± {pstdev(values):.2g}")
+        stops = Counter(r["stopped"] for r in records if r["method"] == method)
+        counted = ", ".join(f"{stop} ({count})" for stop, count in stops.most_common())
+        row.append(counted if len(stops) > 1 else next(iter(stops)))
         rows.append(tuple(row))
     return rows
 

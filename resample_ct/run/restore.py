@@ -35,6 +35,7 @@ from resample_ct.randomness import randn
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import ReSampleSettings
+from resample_ct.reconstruct.rules import Descent, Rule
 from resample_ct.reconstruct.start import TVStart
 from resample_ct.run.outputs import versions
 from resample_ct.run.simulate import method_generators, parse_slices, slice_generators
@@ -44,7 +45,7 @@ from resample_ct.values.volume import Volume
 
 _NOISE_STREAM = 0
 # The paper's code: AdamW at 1e-2.
-_GRADIENT_RATE = 1e-2
+_DESCENT_RATE = 1e-2
 IMAGE_SUFFIXES = (".png",)
 
 
@@ -113,11 +114,14 @@ def restore(job: RestoreJob, progress: Update = silent) -> list[dict[str, Any]]:
         variance = torch.full((1,), job.sigma**2).to(clean)
         measurement = Measurement(operator, clean + job.sigma * noise, variance)
         with torch.no_grad():
-            image = method(measurement, method_generators(job.seed, [index])).clamp(0, 1)
+            found = method(measurement, method_generators(job.seed, [index]))
+            image = found.x.clamp(0, 1)
             residual = float(measurement.residual(image))
             restored.append(image.cpu())
             degraded.append(degraded_picture(operator, measurement.sinogram).clamp(0, 1).cpu())
-        records.append(_record(job, index, truth, restored[-1], degraded[-1], residual, bundle))
+        stop = {"iterations": found.iterations[0], "stopped": found.stopped[0]}
+        figures = _record(job, index, truth, restored[-1], degraded[-1], residual, bundle)
+        records.append(figures | stop)
     progress(len(images.indices), len(images.indices), "writing")
     _write(job, images, torch.cat(restored), torch.cat(degraded), records, bundle)
     return records
@@ -132,14 +136,18 @@ def _settings_for(operator: Operator, settings: ReSampleSettings) -> ReSampleSet
     start = settings.start
     if start is not None and not (isinstance(start, TVStart) and linear):
         raise OptionError(
-            f"--set start={start.t}: starts from {start.estimate}, expected tv and a linear task; leave "
-            "it out, which starts from pure noise"
+            f"start={start.t}: starts from {start.estimate}, expected tv and a linear task; leave it "
+            "out, which starts from pure noise"
         )
-    if not linear and settings.pixel_rule != "gradient":
-        settings = replace(settings, pixel_rule="gradient", pixel_weight=_GRADIENT_RATE)
-    if not linear and settings.final_rule not in (None, "gradient"):
-        settings = replace(settings, final_rule="gradient", final_weight=_GRADIENT_RATE)
-    return settings
+    if linear:
+        return settings
+    final = None if settings.final is None else _descent(settings.final)
+    return replace(settings, pixel=_descent(settings.pixel), final=final)
+
+
+def _descent(rule: Rule) -> Descent:
+    """The rule, or a descent of as many iterations in its place."""
+    return rule if isinstance(rule, Descent) else Descent(_DESCENT_RATE, rule.iterations)
 
 
 def _read(job: RestoreJob, prior: LatentPrior) -> _Images:

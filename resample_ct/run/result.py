@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from resample_ct.io.study import Study
+from resample_ct.solvers.solution import Stopped
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +19,9 @@ class Result:
         spread_hu: the same, per-pixel uncertainty: the expected standard deviation of the error; None
             where the method gives none.
         residual: (N,) mean of (A x - y)^2 of each slice.
+        iterations: of the method's last solver, of each slice.
+        stopped: why that solver stopped, of each slice: "direct", "iterations", "converged" or "noise
+            level", see `resample_ct.solvers.solution`.
         notes: what a user should know: of the scan, and where the result is not to be trusted.
         seconds: of all slices.
         made_by: method, measurement, networks with their hashes, seed and version, in words.
@@ -30,6 +34,8 @@ class Result:
     hu: np.ndarray
     spread_hu: np.ndarray | None
     residual: np.ndarray
+    iterations: tuple[int, ...]
+    stopped: tuple[Stopped, ...]
     notes: tuple[str, ...]
     seconds: float
     made_by: str

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 
 from resample_ct.solvers.cg import conjugate_gradient
+from resample_ct.solvers.solution import Solution, Stopped, mean_square
 
 # Times that a step too long for a slice is halved before that slice stays where it is.
 _HALVINGS = 6
@@ -20,7 +21,7 @@ def gauss_newton(
     iterations: int,
     between: int,
     damping: float,
-) -> torch.Tensor:
+) -> Solution:
     """argmin_z ||model(z) - y||^2 from `start`, each slice on its own.
 
     Each step solves (J^T J + damping) dz = J^T (y - model(z)) by conjugate gradients. J is never formed:
@@ -37,28 +38,33 @@ def gauss_newton(
         damping: Levenberg's.
 
     Returns:
-        (B, channels, row, column), nowhere of a larger residual than `start`.
+        z, nowhere of a larger residual than `start`: at most `tau` where the noise level was reached;
+        converged where no step, however short, came nearer.
     """
-    z, residual = start.detach(), None
+    z = start.detach()
+    with torch.no_grad():
+        residual = mean_square(model(z) - y)
     going_on = torch.ones(len(start), dtype=torch.bool, device=start.device)
+    used = torch.zeros(len(start), dtype=torch.int64, device=start.device)
     for done in range(0, iterations, between):
-        linear = _Linearised(model, z)
-        residual = _mean_square(linear.value - y) if residual is None else residual
         going_on = going_on & (residual > tau)
         if not bool(going_on.any()):
             break
+        used[going_on] = min(done + between, iterations)
+        linear = _Linearised(model, z)
         dz = linear.step_towards(y, damping, min(between, iterations - done))
         # Its graph is as large as the next one's.
         del linear
         dz = dz * going_on.view(-1, 1, 1, 1)
-        z, found = _far_enough(lambda z: _mean_square(model(z) - y), z, dz, residual)
+        z, found = _far_enough(lambda z: mean_square(model(z) - y), z, dz, residual)
         # From where it stands a slice that did not move would only be given the same step again.
         going_on, residual = going_on & (found < residual), found
-    return z
-
-
-def _mean_square(a: torch.Tensor) -> torch.Tensor:
-    return a.square().mean(dim=(1, 2, 3))
+    reached = (residual <= tau).tolist()
+    stopped: list[Stopped] = [
+        "noise level" if near else "iterations" if more else "converged"
+        for near, more in zip(reached, going_on.tolist(), strict=True)
+    ]
+    return Solution(z, residual, tuple(used.tolist()), tuple(stopped))
 
 
 def _far_enough(
@@ -96,7 +102,7 @@ class _Linearised:
             lambda dz: self._transposed(self._along(dz)) + damping * dz,
             self._transposed(y - self.value),
             iterations,
-        )
+        ).x
 
     def _along(self, dz: torch.Tensor) -> torch.Tensor:
         (moved,) = torch.autograd.grad(self._pulled, self._u, dz, retain_graph=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from resample_ct.operators.base import LinearOperator
+from resample_ct.solvers.solution import Solution, mean_square
 
 
 def _inverse(sums: torch.Tensor) -> torch.Tensor:
@@ -17,7 +18,7 @@ def sirt(
     y: torch.Tensor,
     iterations: int = 100,
     start: torch.Tensor | None = None,
-) -> torch.Tensor:
+) -> Solution:
     """Iterate x <- max(x + C A^T R (y - A x), 0), R and C the inverse row and column sums of A.
 
     Args:
@@ -27,12 +28,11 @@ def sirt(
         start: (B, 1, row, column) to go on from; zero without it.
 
     Returns:
-        (B, 1, row, column), not negative.
+        x, nowhere negative.
     """
-    transpose = operator.T
-    rows = _inverse(operator(torch.ones(1, 1, *operator.domain_shape).to(y)))
-    columns = _inverse(transpose(torch.ones(1, 1, *operator.range_shape).to(y)))
+    r = _inverse(operator(torch.ones(1, 1, *operator.domain_shape).to(y)))
+    c = _inverse(operator.T(torch.ones(1, 1, *operator.range_shape).to(y)))
     x = y.new_zeros(y.shape[0], 1, *operator.domain_shape) if start is None else start
     for _ in range(iterations):
-        x = (x + columns * transpose(rows * (y - operator(x)))).clamp(min=0.0)
-    return x
+        x = (x + c * operator.T(r * (y - operator(x)))).clamp(min=0.0)
+    return Solution.of_all(x, mean_square(operator(x) - y), iterations)

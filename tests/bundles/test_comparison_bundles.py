@@ -94,7 +94,7 @@ def test_dds_with_it_is_well_above_filtered_back_projection(real_slice):
     noise = 0.01 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     measurement = Measurement(projector, clean + noise, torch.full((1,), 1e-4))
     fbp, dds = (
-        float(psnr(method(measurement, method_generators(0, [0])).clamp(0, 1), real_slice))
+        float(psnr(method(measurement, method_generators(0, [0])).x.clamp(0, 1), real_slice))
         for method in (FBP(), DDS(read_pixel_prior()))
     )
     assert dds > fbp + 4.0

@@ -162,7 +162,7 @@ def test_monai_reconstructs_a_study(tiny_bundle, series, tmp_path, monkeypatch):
         **{
             "job::settings": settings_from(
                 "fast",
-                ["steps=2", "pixel_iterations=2", "final_iterations=2", "final_latent_iterations=2"],
+                ["steps=2", "pixel=piccs:0.5,2", "final=piccs:0.5,2", "final_latent_iterations=2"],
             )
         },
     )

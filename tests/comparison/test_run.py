@@ -31,7 +31,7 @@ from resample_ct.run.simulate import simulate
 from resample_ct.run.simulated_scan import SimulatedScan
 from resample_ct.values.units import Window
 
-QUICK = settings_from("fast", ["steps=2", "pixel_iterations=2", "final_iterations=2", "start=none"])
+QUICK = settings_from("fast", ["steps=2", "pixel=piccs:0.5,2", "final=piccs:0.5,2", "start=none"])
 
 
 @pytest.fixture

@@ -35,7 +35,9 @@ def test_adjoint(geometry, batch, seed):
 
 @given(geometries, batches, seeds)
 def test_adjoint_of_the_adjoint(geometry, batch, seed):
-    assert_adjoint(SparseProjector(geometry).T, batch, seed)
+    operator = SparseProjector(geometry)
+    assert_adjoint(operator.T, batch, seed)
+    assert operator.T.T is operator and operator.T is operator.T
 
 
 @given(geometries, batches, seeds)

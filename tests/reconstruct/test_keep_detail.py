@@ -43,11 +43,11 @@ def test_everything_else_is_the_priors(tiny_prior, kept):
 
 def test_resample_that_keeps_detail_stays_nearer_to_its_estimate(tiny_prior, real_slice):
     """An untrained decoder loses all of an estimate, unless that is added back."""
-    changes = ["start_estimate=own", "start=1", "steps=1", "final_rule=none"]
-    estimate = lambda measurement, generators: real_slice  # noqa: E731
+    changes = ["start_estimate=own", "start=1", "steps=1", "final=none"]
+    estimate = lambda measurement, generators: measurement.solution(real_slice)  # noqa: E731
     distances = {}
     for keep in ("false", "true"):
         method = ReSample(tiny_prior, settings_from("fast", [*changes, f"keep_detail={keep}"]), estimate)
-        image = method(measured(real_slice), method_generators(0, [0]))
+        image = method(measured(real_slice), method_generators(0, [0])).x
         distances[keep] = float((image - real_slice).abs().mean())
     assert distances["true"] < 0.5 * distances["false"]

@@ -14,13 +14,15 @@ from resample_ct.reconstruct import resample as module
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import PRESETS, ReSampleSettings, settings_from
+from resample_ct.reconstruct.rules import Piccs, PseudoInverse, Ridge, rule_text
 from resample_ct.reconstruct.start import OwnStart, TVStart
 from resample_ct.run.simulate import method_generators
+from resample_ct.solvers.solution import Solution
 
 QUICK = ReSampleSettings(
     steps=4,
     skip=1,
-    pixel_iterations=2,
+    pixel=PseudoInverse(0.9, 2),
     latent_iterations=2,
     final_latent_iterations=2,
     latent_rate=2e-2,
@@ -35,7 +37,7 @@ def measurement(real_slice):
 
 
 def run(prior, measurement, settings, seed=0):
-    return ReSample(prior, settings)(measurement, method_generators(seed, [0, 1]))
+    return ReSample(prior, settings)(measurement, method_generators(seed, [0, 1])).x
 
 
 def test_paper_preset_holds_the_papers_figures():
@@ -49,8 +51,8 @@ def test_paper_preset_holds_the_papers_figures():
         300,
     )
     assert (s.gamma, s.variance_rule, s.remap) == (40, "paper", "resample")
-    assert (s.pixel_rule, s.pixel_iterations, s.kappa) == ("pseudo-inverse", 50, 0.9)
-    assert (s.latent_iterations, s.tau, s.latent_dps_scale, s.final_rule) == (500, 1e-5, 0, None)
+    assert s.pixel == PseudoInverse(kappa=0.9, iterations=50)
+    assert (s.latent_iterations, s.tau, s.latent_dps_scale, s.final) == (500, 1e-5, 0, None)
 
 
 def test_seed_gives_the_same_bits_and_another_seed_others(tiny_prior, measurement):
@@ -62,7 +64,7 @@ def test_seed_gives_the_same_bits_and_another_seed_others(tiny_prior, measuremen
 def test_slice_does_not_depend_on_its_batch(tiny_prior, measurement):
     both = run(tiny_prior, measurement, QUICK)
     alone = Measurement(measurement.operator, measurement.sinogram[1:], measurement.noise_variance[1:])
-    single = ReSample(tiny_prior, QUICK)(alone, method_generators(0, [1]))
+    single = ReSample(tiny_prior, QUICK)(alone, method_generators(0, [1])).x
     assert torch.allclose(both[1:], single, atol=1e-3)
 
 
@@ -115,11 +117,11 @@ def test_no_consistency_leaves_an_unconditional_sample(tiny_prior, measurement):
         {"gamma": 0.1},
         {"latent_dps_scale": 0.5},
         {"latent_rule": "gauss-newton"},
-        {"pixel_rule": "ridge", "pixel_weight": 0.05},
-        {"pixel_rule": "piccs", "pixel_weight": 0.5},
+        {"pixel": Ridge(0.05, 2)},
+        {"pixel": Piccs(0.5, 2)},
+        {"pixel": PseudoInverse(0.1, 2)},
         {"start": TVStart(300)},
         {"eta": 1.0},
-        {"kappa": 0.1},
     ],
     ids=str,
 )
@@ -134,7 +136,12 @@ def test_every_option_changes_the_result_and_keeps_it_finite(tiny_prior, measure
 
 def latents_given_to_consistency(prior, measurement, settings, monkeypatch):
     seen = []
-    monkeypatch.setattr(module, "optimise_latent", lambda prior, m, z, *rest: seen.append(z) or z)
+
+    def untouched(prior, measurement, z, *rest):
+        seen.append(z)
+        return Solution.of_all(z, torch.zeros(len(z)), 0)
+
+    monkeypatch.setattr(module, "optimise_latent", untouched)
     run(prior, measurement, settings)
     return seen
 
@@ -151,27 +158,31 @@ def test_a_look_ahead_to_the_end_makes_the_unconditional_sample_consistent(
     torch.testing.assert_close(first, sample)
 
 
-@pytest.mark.parametrize("rule, weight", [("ridge", 0.05), ("piccs", 0.5), ("pseudo-inverse", 0.0)])
-def test_final_pixel_step_fits_the_measurement_better(tiny_prior, measurement, rule, weight):
+@pytest.mark.parametrize("rule", [Ridge(0.05, 20), Piccs(0.5, 20), PseudoInverse(0.9, 20)], ids=rule_text)
+def test_final_pixel_step_fits_the_measurement_better(tiny_prior, measurement, rule):
     before = measurement.residual(run(tiny_prior, measurement, QUICK))
-    settings = replace(QUICK, final_rule=rule, final_weight=weight, final_iterations=20)
+    settings = replace(QUICK, final=rule)
     assert (measurement.residual(run(tiny_prior, measurement, settings)) < 0.5 * before).all()
 
 
 def test_settings_take_text_and_refuse_what_they_do_not_know():
-    settings = settings_from("balanced", ["gamma=7", "start=none", "remap=encode"])
+    settings = settings_from("balanced", ["gamma=7", "start=none", "remap=encode", "final=ridge:0.1,5"])
     assert (settings.gamma, settings.start, settings.remap) == (7, None, "encode")
+    assert settings.final == Ridge(weight=0.1, iterations=5)
     for text, told in (
-        ("gama=1", "gama=1: expected name=value"),
+        ("gama=1", "gama=1: unknown setting gama, expected one of steps"),
+        ("gamma", "gamma: found no value, expected gamma=VALUE"),
         ("gamma=big", "gamma=big"),
         ("remap=shuffle", "remap=shuffle"),
         ("steps=0", "steps"),
         ("latent_below=900", "latent_below"),
-        ("pixel_weight=1.5", "piccs"),
+        ("pixel=piccs:1.5,40", "pixel=piccs:1.5,40: piccs: found alpha 1.5"),
+        ("pixel=piccs", "pixel=piccs: found piccs, expected one of pseudo-inverse:KAPPA,N"),
+        ("pixel=none", "pixel"),
         ("gamma=-1", "gamma: found -1"),
         ("gamma=nan", "gamma: found nan"),
-        ("kappa=inf", "kappa: found inf"),
-        ("pixel_iterations=-3", "pixel_iterations: found -3"),
+        ("pixel=pseudo-inverse:inf,50", "found kappa inf"),
+        ("final=ridge:0.1,-3", "found -3 iterations"),
         ("latent_rate=0", "latent_rate: found 0"),
         ("start=-5", "start: found -5"),
     ):
@@ -198,10 +209,10 @@ def test_several_samples_are_averaged(tiny_prior, measurement):
         skip=1,
         latent_iterations=0,
         final_latent_iterations=0,
-        pixel_iterations=2,
+        pixel=PseudoInverse(0.9, 2),
     )
     generators = method_generators(7, [0, 1])
-    apart = [ReSample(tiny_prior, settings)(measurement, generators) for _ in range(2)]
+    apart = [ReSample(tiny_prior, settings)(measurement, generators).x for _ in range(2)]
     together = run(tiny_prior, measurement, replace(settings, samples=2), seed=7)
     assert not torch.allclose(apart[0], apart[1], atol=1e-4)
     torch.testing.assert_close(together, (apart[0] + apart[1]) / 2, atol=1e-5, rtol=1e-5)
@@ -212,8 +223,8 @@ def test_start_encodes_the_estimate_that_was_given(tiny_prior, measurement):
         steps=1, start=OwnStart(1), skip=1, latent_iterations=0, final_latent_iterations=0
     )
     chosen = torch.full((2, 1, 256, 256), 0.4)
-    method = ReSample(tiny_prior, settings, lambda measurement, generators: chosen)
-    found = method(measurement, method_generators(0, [0, 1]))
+    method = ReSample(tiny_prior, settings, lambda measurement, generators: measurement.solution(chosen))
+    found = method(measurement, method_generators(0, [0, 1])).x
     assert not torch.allclose(
         found, run(tiny_prior, measurement, replace(settings, start=TVStart(1))), atol=1e-3
     )
@@ -226,12 +237,13 @@ def test_second_round_starts_from_the_first_ones_result(tiny_prior, measurement)
         skip=1,
         latent_iterations=0,
         final_latent_iterations=0,
-        pixel_iterations=2,
+        pixel=PseudoInverse(0.9, 2),
     )
     generators = method_generators(7, [0, 1])
-    first = ReSample(tiny_prior, settings)(measurement, generators)
+    first = ReSample(tiny_prior, settings)(measurement, generators).x
     own = replace(settings, start=OwnStart(200))
-    second = ReSample(tiny_prior, own, lambda measurement, generators: first)(measurement, generators)
+    method = ReSample(tiny_prior, own, lambda measurement, generators: measurement.solution(first))
+    second = method(measurement, generators).x
     both = run(tiny_prior, measurement, replace(settings, rounds=2), seed=7)
     torch.testing.assert_close(both, second, atol=1e-5, rtol=1e-5)
     with pytest.raises(OptionError, match="rounds: found 2 from pure noise"):

@@ -93,7 +93,7 @@ def test_start_is_read_from_texts_and_told_as_such(preset, texts, start):
         ("fast", ["start_rounds=many"], "start_rounds=many"),
         ("fast", ["start=soon"], "start=soon"),
         ("fast", ["start_estimate=art"], "start_estimate: found art, expected one of tv"),
-        ("fast", ["start_steps=3"], "start_steps=3: expected name=value"),
+        ("fast", ["start_steps=3"], "start_steps=3: unknown setting start_steps"),
         ("fast", ["start=none", "keep_detail=yes"], "keep_detail: found true from pure noise"),
     ],
 )

@@ -165,7 +165,7 @@ def by_resample(prior, image, views=25):
     networks = read_fbp_unet(), read_refiner()
     method = ReSample.started(prior, *networks, settings=PRESETS["fast"])
     measurement = measured(image, views, 0.01)
-    result = method(measurement, [torch.Generator().manual_seed(0)]).clamp(0, 1)
+    result = method(measurement, [torch.Generator().manual_seed(0)]).x.clamp(0, 1)
     return judge(prior, measurement, result)[0]
 
 

@@ -23,7 +23,7 @@ from resample_ct.run.job import Job
 from resample_ct.run.networks import read_models
 from resample_ct.run.outputs import versions
 
-SETTINGS = settings_from("general", ["steps=2", "pixel_iterations=2", "final_iterations=2"])
+SETTINGS = settings_from("general", ["steps=2", "pixel=ridge:0.04,2", "final=ridge:0.04,2"])
 
 
 @pytest.fixture

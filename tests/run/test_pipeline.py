@@ -33,11 +33,11 @@ TRUST = {
     "unseen_share",
     "doubt",
 }
-KEYS = {"method", "study", "slice"} | FIGURES | TRUST
+KEYS = {"method", "study", "slice", "iterations", "stopped"} | FIGURES | TRUST
 QUICK = settings_from(
     "fast",
     [
-        *("steps=2", "pixel_iterations=2", "final_iterations=2", "final_latent_iterations=2"),
+        *("steps=2", "pixel=piccs:0.5,2", "final=piccs:0.5,2", "final_latent_iterations=2"),
         "start_estimate=tv",
     ],
 )
@@ -339,7 +339,7 @@ def test_precision_reaches_the_networks_and_the_record(job, tiny_bundle):
         methods=("resample",),
         bundles={"prior": tiny_bundle},
         slices="3",
-        settings=settings_from("general", ["steps=2", "pixel_iterations=2", "final_rule=none"]),
+        settings=settings_from("general", ["steps=2", "pixel=ridge:0.04,2", "final=none"]),
     )
     pipeline.reconstruct(changed, resume=False)
     rounded = replace(changed, out=job.out.with_name("rounded"), precision="bfloat16")

@@ -14,7 +14,7 @@ from resample_ct.run.report import report_page, summary, write_tables
 
 def record(method, index, psnr, ssim=0.9):
     rmse = None if psnr is None else 40.0
-    return SliceMetrics(method, "study", index, psnr, ssim, rmse, 1e-4, 0.5 + index).record()
+    return SliceMetrics(method, "study", index, psnr, ssim, rmse, 1e-4, 0.5 + index, 1, "direct").record()
 
 
 RECORDS = [

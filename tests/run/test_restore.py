@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import nibabel as nib
 import numpy as np
@@ -20,12 +20,13 @@ from resample_ct.networks.settings import UNetSettings, VQAutoencoderSettings
 from resample_ct.operators.image.tasks import TASKS
 from resample_ct.prior.colour import ColourPrior
 from resample_ct.reconstruct.resample_settings import PRESETS
+from resample_ct.reconstruct.rules import Descent, Ridge
 from resample_ct.reconstruct.start import CascadeStart, TVStart
 from resample_ct.run.restore import RestoreJob, restore
 
 SIDE = 64
 QUICK = replace(
-    PRESETS["general"], steps=2, pixel_iterations=3, final_iterations=3, final_latent_iterations=1
+    PRESETS["general"], steps=2, pixel=Ridge(0.04, 3), final=Ridge(0.04, 3), final_latent_iterations=1
 )
 
 
@@ -109,7 +110,7 @@ def test_missing_pixels_are_black_and_kept_ones_nearly_the_images(job):
 
 def test_last_pixel_step_keeps_what_was_measured(job):
     """The random networks know nothing: only the measurement can have brought the kept pixels near."""
-    settings = replace(QUICK, final_iterations=50, final_weight=1e-3)
+    settings = replace(QUICK, final=Ridge(1e-3, 50))
     (record,) = restore(replace(job, settings=settings))
     assert record["residual"] < 1e-3
 
@@ -183,21 +184,18 @@ def test_damaged_image_is_refused(job, tmp_path):
 )
 def test_start_that_the_task_cannot_have_is_refused(job, task, start):
     settings = replace(QUICK, start=start)
-    with pytest.raises(
-        OptionError, match=r"--set start=50: starts from .*, expected tv and a linear task"
-    ):
+    with pytest.raises(OptionError, match=r"start=50: starts from .*, expected tv and a linear task"):
         restore(replace(job, task=task, settings=settings))
 
 
 @pytest.mark.parametrize(
-    ("asked", "used"),
-    [({}, ("gradient", 0.01)), ({"pixel_rule": "gradient", "pixel_weight": 0.05}, ("gradient", 0.05))],
+    ("asked", "used"), [(QUICK.pixel, Descent(0.01, 3)), (Descent(0.05, 2), Descent(0.05, 2))]
 )
 def test_record_says_the_settings_that_a_nonlinear_task_used(job, asked, used):
-    restore(replace(job, task="nonlinear-deblur", settings=replace(QUICK, **asked)))
+    restore(replace(job, task="nonlinear-deblur", settings=replace(QUICK, pixel=asked)))
     recorded = json.loads((job.out / "run.json").read_text())["job"]["settings"]
-    assert (recorded["pixel_rule"], recorded["pixel_weight"]) == used
-    assert recorded["final_rule"] == "gradient"
+    assert recorded["pixel"] == asdict(used)
+    assert recorded["final"] == asdict(Descent(0.01, 3))
 
 
 def test_existing_output_is_refused_and_kept(job):
@@ -215,5 +213,5 @@ def test_nonlinear_task_descends_by_gradient(job, monkeypatch):
     monkeypatch.setattr(module, "ReSample", lambda prior, s: seen.append(s) or original(prior, s))
     restore(replace(job, task="nonlinear-deblur"))
     restore(replace(job, out=job.out.with_name("linear")))
-    assert (seen[0].pixel_rule, seen[0].final_rule) == ("gradient", "gradient")
-    assert (seen[1].pixel_rule, seen[1].final_rule) == ("ridge", "ridge")
+    assert isinstance(seen[0].pixel, Descent) and isinstance(seen[0].final, Descent)
+    assert (seen[1].pixel, seen[1].final) == (QUICK.pixel, QUICK.final)
