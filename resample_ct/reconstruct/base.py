@@ -34,7 +34,9 @@ class Measurement:
     def __post_init__(self) -> None:
         """Refuse what would end in a wrong number, or in torch's own words."""
         y, variance, name = self.sinogram, self.noise_variance, type(self.operator).__name__
-        _check_floats("sinogram", y)
+        _check_finite("sinogram", y)
+        if not y.is_floating_point():
+            raise OptionError(f"sinogram: found {y.dtype}, expected floating-point numbers; convert it")
         shape = (self.operator.channels, *self.operator.range_shape)
         if y.dim() != 4 or len(y) == 0 or tuple(y.shape[1:]) != shape:
             raise OptionError(
@@ -46,7 +48,7 @@ class Measurement:
                 f"sinogram: found {y.dtype}, expected {self.operator.dtype}, in which operator {name} "
                 "computes; convert it by sinogram.to(...)"
             )
-        _check_floats("noise_variance", variance)
+        _check_finite("noise_variance", variance)
         if variance.shape != y.shape[:1]:
             raise OptionError(
                 f"noise_variance: found shape {tuple(variance.shape)}, expected ({len(y)},), one for "
@@ -87,11 +89,10 @@ class Measurement:
             return Solution.of_all(image, self.residual(image), iterations, stopped)
 
 
-def _check_floats(name: str, values: torch.Tensor) -> None:
-    """Raise OptionError unless the argument is a tensor of finite floating-point numbers."""
-    if not isinstance(values, torch.Tensor) or not values.is_floating_point():
-        found = values.dtype if isinstance(values, torch.Tensor) else type(values).__name__
-        raise OptionError(f"{name}: found {found}, expected a tensor of floating-point numbers")
+def _check_finite(name: str, values: torch.Tensor) -> None:
+    """Raise OptionError unless the argument is a tensor of finite numbers."""
+    if not isinstance(values, torch.Tensor):
+        raise OptionError(f"{name}: found {type(values).__name__}, expected a tensor")
     if not bool(values.isfinite().all()):
         raise OptionError(f"{name}: found NaN or infinity, expected finite numbers")
 

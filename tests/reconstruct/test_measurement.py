@@ -19,7 +19,7 @@ VARIANCE = torch.full((3,), 1e-4)
     ("sinogram", "noise_variance", "told"),
     [
         (Y.numpy(), VARIANCE, "sinogram: found ndarray, expected a tensor"),
-        (Y.long(), VARIANCE, "sinogram: found torch.int64, expected a tensor of floating-point"),
+        (Y.long(), VARIANCE, "sinogram: found torch.int64, expected floating-point numbers"),
         (
             Y.double(),
             VARIANCE,
