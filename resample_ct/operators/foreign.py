@@ -71,7 +71,7 @@ def adapt(
         return operator
     name = type(operator).__name__
     forward, adjoint = _pair(operator, name)
-    domain = domain_shape or _stated(operator, ("vshape", "domain_shape", "domain", "img_size"))
+    domain = domain_shape or _stated(operator, ("vshape", "domain_shape", "domain", "img_size", "img_width"))
     measured = range_shape or _stated(operator, ("sshape", "range_shape", "range"))
     if domain is not None and measured is None:
         measured = _two(np.shape(np.asarray(_numpy(forward(np.zeros(domain, np.float32))))))
@@ -123,6 +123,8 @@ def _stated(operator: Any, names: tuple[str, ...]) -> tuple[int, int] | None:
     for name in names:
         found = getattr(operator, name, None)
         shape = getattr(found, "shape", found)
+        if isinstance(shape, int):  # deepinv's Tomography has a width alone.
+            return shape, shape
         if isinstance(shape, tuple | list) and all(isinstance(n, int | np.integer) for n in shape):
             return _two(tuple(shape))
     return None

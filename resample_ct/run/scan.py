@@ -18,6 +18,7 @@ from resample_ct.physics.noise import parse_noise
 from resample_ct.physics.projector import Projector
 from resample_ct.physics.sinogram_file import Sinogram
 from resample_ct.reconstruct.base import Measurement
+from resample_ct.run.inputs import notes_on_window
 from resample_ct.run.simulate import noisy_projection, parse_slices
 from resample_ct.values.units import Window
 from resample_ct.values.volume import reduce_in_plane
@@ -126,9 +127,8 @@ def scan_of_study(
             yield window.from_hu(torch.from_numpy(np.ascontiguousarray(hu)))[:, None]
 
     pixel_mm = study.grid.resized(rows).spacing_mm[0]
-    return _simulated(
-        reduced(), operator, noise, seed, window, indices, pixel_mm, False, chosen, study.notes
-    )
+    notes = (*study.notes, *notes_on_window(chosen, window))
+    return _simulated(reduced(), operator, noise, seed, window, indices, pixel_mm, False, chosen, notes)
 
 
 def scan_of_sinogram(sinogram: Sinogram, sigma: float | None = None) -> Scan:

@@ -46,7 +46,7 @@ def as_scipy():
 class LikeDeepinv:
     """deepinv's physics: A and A_adjoint on batches of tensors."""
 
-    img_size = (1, SIZE, SIZE)
+    img_width = SIZE
 
     def A(self, x):
         return OURS(x)
