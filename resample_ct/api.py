@@ -33,6 +33,7 @@ from resample_ct.reconstruct.base import Reconstructor
 from resample_ct.reconstruct.resample_settings import ReSampleSettings
 from resample_ct.reconstruct.trust import notes_on_rays
 from resample_ct.run.batch import BatchResult, reconstruct_slices
+from resample_ct.run.outputs import series_place
 from resample_ct.run.pipeline import doubts
 from resample_ct.run.provenance import made_by
 from resample_ct.run.ready import Bundle, Ready, method_as_given, method_by_name
@@ -234,7 +235,8 @@ def write_series(study: Study, result: Result, out: str | Path, *, compress: str
             f"for each slice of study {study.name}, or for those of it that were simulated"
         )
     refuse_identified(study.headers, Path(out))
-    derivation = Derivation(result.title, result.views, result.made_by, _version())
+    place = series_place(result.title)
+    derivation = Derivation(result.title, result.views, result.made_by, _version(), place)
     grid = chosen.grid.resized(hu.shape[1])
     return dicom_write.write_series(chosen, hu, grid, Path(out), derivation, compress)
 

@@ -89,6 +89,8 @@ _MAY_BE_EMPTY = (
 )
 
 
+# IS holds 31 bits; some archives' numbers come near, and leave no room to count on.
+_LARGEST_NUMBER = 2_000_000_000
 TO_REFER_TO = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID")
 
 
@@ -101,7 +103,8 @@ class Derivation:
         views: number of views that it was reconstructed from.
         description: method, views, noise, prior with hash, seed; at most 1024 characters.
         software_version: of this package.
-        place: what SeriesNumber is counted on by, so that a viewer that shows it tells series apart.
+        place: of the series among all that are derived from one source, from 0; it decides SeriesNumber,
+            so that a viewer that shows it tells series apart.
     """
 
     method: str
@@ -125,14 +128,16 @@ class SeriesIdentity:
     def new(cls, source: Dataset | None, place: int) -> SeriesIdentity:
         """A new series in the source's study and frame of reference, or in new ones without a source.
 
-        `place` is counted on to the source's SeriesNumber and 1000.
+        Every place has a thousand of its own above the source's SeriesNumber, so that series derived
+        from neighbours of the source, which are numbered on by 1, differ too.
         """
         source = source or Dataset()
+        number = whole_number(source, "SeriesNumber") or 0
         return cls(
             series_uid=str(generate_uid()),
             study_uid=str(source.get("StudyInstanceUID") or generate_uid()),
             frame_of_reference_uid=str(source.get("FrameOfReferenceUID") or generate_uid()),
-            series_number=(whole_number(source, "SeriesNumber") or 0) + 1000 + place,
+            series_number=(number if abs(number) < _LARGEST_NUMBER else 0) + 1000 * (place + 1),
             now=datetime.datetime.now(_zone(source)),
         )
 

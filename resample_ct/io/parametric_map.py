@@ -153,7 +153,10 @@ def write_parametric_map(
     derivation = _spread(derivation)
     with new_file(path) as partial, _as_the_source_says():
         headers = _reconstruction(reconstruction)
-        identity = SeriesIdentity.new(headers[0], derivation.place + 1)
+        # Numbered on from the source, as the reconstruction is; all else is the reconstruction's.
+        source = study.headers[0] if study.headers else None
+        number = SeriesIdentity.new(source, derivation.place + 1).series_number
+        identity = replace(SeriesIdentity.new(headers[0], derivation.place), series_number=number)
         row_mm, column_mm = grid.spacing_mm
         thickness = headers[0].get("SliceThickness") or grid.thickness_mm
         made = ParametricMap(

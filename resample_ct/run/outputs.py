@@ -30,7 +30,7 @@ from resample_ct.run.report import report_page, write_tables
 from resample_ct.viewer.page import TRUTH, write_viewer
 
 # Of its series: reconstruction, uncertainty map, the map as CT.
-_NUMBERS_A_METHOD = 10
+_SERIES_A_METHOD = 3
 _MONTAGE_SLICES = 2
 
 
@@ -210,8 +210,17 @@ def _derivation(job: Job, problem: Problem, name: str, models: Models) -> Deriva
         models.behind(job, name),
         job.seed,
     )
-    place = _NUMBERS_A_METHOD * list(METHODS).index(name)
-    return Derivation(METHODS[name].title, views, text, __version__, place)
+    title = METHODS[name].title
+    return Derivation(title, views, text, __version__, series_place(title))
+
+
+def series_place(title: str) -> int:
+    """Which of the series derived from one source a method's is; its map and the map's series follow.
+
+    A title that is no method's, as the report's, comes behind them all.
+    """
+    titles = [method.title for method in METHODS.values()]
+    return _SERIES_A_METHOD * (titles.index(title) if title in titles else len(titles))
 
 
 def _write_montage(
@@ -242,7 +251,7 @@ def _write_report(job: Job, problem: Problem, records: list[dict[str, Any]], fol
     }
     page = report_page(records, folder / "montage.png", facts, RESEARCH_ONLY)
     title = ", ".join(METHODS[name].title for name in job.methods)
-    place = _NUMBERS_A_METHOD * len(METHODS)
+    place = series_place("report")
     derivation = Derivation(title, problem.geometry.n_angles, title, __version__, place)
     series = [folder / "dicom" / name for name in job.methods]
     write_report(problem.study, series, page, folder / "dicom" / "report.dcm", derivation)
