@@ -71,7 +71,8 @@ def adapt(
         return operator
     name = type(operator).__name__
     forward, adjoint = _pair(operator, name)
-    domain = domain_shape or _stated(operator, ("vshape", "domain_shape", "domain", "img_size", "img_width"))
+    sides = ("vshape", "domain_shape", "domain", "img_size", "img_width")
+    domain = domain_shape or _stated(operator, sides)
     measured = range_shape or _stated(operator, ("sshape", "range_shape", "range"))
     if domain is not None and measured is None:
         measured = _two(np.shape(np.asarray(_numpy(forward(np.zeros(domain, np.float32))))))
