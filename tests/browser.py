@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+from scipy import ndimage
 
 
 @contextmanager
@@ -33,3 +35,13 @@ def chromium(profile, *flags, size=(800, 700)):
         yield browser
     finally:
         browser.quit()
+
+
+def likeness(shown, dataset, centre, width):
+    """Correlation of what is shown with a slice in the viewer's window, the viewer's text left out."""
+    hu = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+    image = np.clip(hu, centre - width / 2, centre + width / 2)
+    image = ndimage.zoom(image, np.array(shown.shape) / image.shape, order=1)
+    edge = len(shown) // 6
+    inner = np.s_[edge:-edge]
+    return np.corrcoef(image[inner].ravel(), shown[inner].ravel())[0, 1]

@@ -9,11 +9,10 @@ import numpy as np
 import pydicom
 import pytest
 import requests
-from browser import chromium
+from browser import chromium, likeness
 from orthanc import Orthanc
 from peers import QUICK, send, wait_for
 from PIL import Image
-from scipy import ndimage
 
 pytestmark = pytest.mark.slow
 
@@ -117,13 +116,3 @@ def test_a_study_comes_back_in_the_same_study_and_is_seen(orthanc, node, slices,
     assert len(np.unique(grey.round())) > 100
     results = sorted((process.folder / "jobs" / "1" / "out" / "dicom" / "fbp").glob("*.dcm"))
     assert max(likeness(grey, pydicom.dcmread(path), *window) for path in results) > 0.95
-
-
-def likeness(shown, dataset, centre, width):
-    """Correlation of what is shown with a slice in the viewer's window, the viewer's text left out."""
-    hu = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
-    image = np.clip(hu, centre - width / 2, centre + width / 2)
-    image = ndimage.zoom(image, np.array(shown.shape) / image.shape, order=1)
-    edge = len(shown) // 6
-    inner = np.s_[edge:-edge]
-    return np.corrcoef(image[inner].ravel(), shown[inner].ravel())[0, 1]

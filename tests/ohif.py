@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import mimetypes
 import os
+import re
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,35 +17,10 @@ import requests
 FOLDER = "RESAMPLE_CT_OHIF"
 
 
-def config(root):
-    """`app-config.js` for a DICOMweb server at the viewer's own address."""
-    dicomweb = {
-        "namespace": "@ohif/extension-default.dataSourcesModule.dicomweb",
-        "sourceName": "orthanc",
-        "configuration": {
-            "friendlyName": "Orthanc",
-            "wadoUriRoot": f"{root}/dicom-web",
-            "qidoRoot": f"{root}/dicom-web",
-            "wadoRoot": f"{root}/dicom-web",
-            "imageRendering": "wadors",
-            "thumbnailRendering": "wadors",
-            "qidoSupportsIncludeField": False,
-            "supportsReject": False,
-            "supportsFuzzyMatching": False,
-            "supportsWildcard": True,
-            "enableStudyLazyLoad": True,
-            "omitQuotationForMultipartRequest": True,
-        },
-    }
-    settings = {
-        "routerBasename": None,
-        "extensions": [],
-        "modes": [],
-        "showStudyList": True,
-        "defaultDataSourceName": "orthanc",
-        "dataSources": [dicomweb],
-    }
-    return f"window.config = {json.dumps(settings)};"
+def config():
+    """`app-config.js` as the how-to gives it."""
+    page = Path(__file__).parent.parent / "docs" / "ohif.md"
+    return re.search(r"```js\n(.*?)```", page.read_text(), re.DOTALL)[1]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -59,11 +34,13 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path.startswith("/dicom-web/"):
             found = requests.get(
-                self.pacs + self.path, headers={"Accept": self.headers.get("Accept", "*/*")}, timeout=60
+                self.pacs + self.path,
+                headers={"Accept": self.headers.get("Accept", "*/*"), "Host": self.headers["Host"]},
+                timeout=60,
             )
             self._answer(found.content, found.headers.get("Content-Type", ""), found.status_code)
         elif path == "/app-config.js":
-            self._answer(config(f"http://{self.headers['Host']}").encode(), "text/javascript")
+            self._answer(config().encode(), "text/javascript")
         else:
             file = self.dist / path.lstrip("/")
             file = file if file.is_file() else self.dist / "index.html"
