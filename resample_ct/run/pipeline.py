@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,8 +23,8 @@ from resample_ct.prior.latent import LatentPrior
 from resample_ct.progress import Update, silent
 from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.methods import METHODS
-from resample_ct.reconstruct.trust import judge, notes_on_rays
-from resample_ct.reconstruct.uncertainty import HasSpread
+from resample_ct.reconstruct.trust import notes_on_rays
+from resample_ct.run.batch import reconstruct_slices
 from resample_ct.run.cluster import finish_batches
 from resample_ct.run.inputs import Batch, Problem, pose
 from resample_ct.run.job import Job
@@ -117,29 +116,26 @@ def reconstruct_batch(
         to_device(batch.sinogram, job.device),
         to_device(batch.noise_variance, job.device),
     )
-    began = time.perf_counter()
-    generators = method_generators(job.seed, batch.indices)
-    spread = None
-    if isinstance(method, HasSpread):
-        found, spread = method.with_spread(measurement, generators)
-    else:
-        found = method(measurement, generators)
-    image = found.x.clamp(0.0, 1.0)
-    seconds = (time.perf_counter() - began) / len(batch.indices)
-    residual = measurement.residual(image).tolist()
-    trust: list[dict[str, object]] = [{} for _ in batch.indices]
-    if prior is not None and "prior" in METHODS[name].needs:
-        trust = [judged.record() for judged in judge(prior, measurement, image, spread)]
-    image = image.cpu()
+    judge = prior if "prior" in METHODS[name].needs else None
+    found = reconstruct_slices(method, measurement, method_generators(job.seed, batch.indices), judge)
     figures: list[tuple[float | None, float | None, float | None]] = [
         (None, None, None) for _ in batch.indices
     ]
     if batch.truth is not None:
-        figures = list(compare(image, batch.truth, problem.window))
-    stops = zip(found.iterations, found.stopped, strict=True)
-    slices = zip(batch.indices, figures, residual, stops, trust, strict=True)
+        figures = list(compare(found.image, batch.truth, problem.window))
     records = [
-        SliceMetrics(name, problem.study.name, index, *figure, misfit, seconds, *stop).record() | verdict
-        for index, figure, misfit, stop, verdict in slices
+        SliceMetrics(
+            name,
+            problem.study.name,
+            index,
+            *figure,
+            found.residual[row],
+            found.seconds,
+            found.iterations[row],
+            found.stopped[row],
+        ).record()
+        | found.trust[row]
+        for row, (index, figure) in enumerate(zip(batch.indices, figures, strict=True))
     ]
-    return image[:, 0].numpy(), records, None if spread is None else spread[:, 0].cpu().numpy()
+    spread = None if found.spread is None else found.spread[:, 0].numpy()
+    return found.image[:, 0].numpy(), records, spread
