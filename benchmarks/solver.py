@@ -34,8 +34,9 @@ from resample_ct.reconstruct.resample import ReSample
 from resample_ct.reconstruct.resample_settings import PRESETS
 from resample_ct.run import pipeline
 from resample_ct.run.job import Job
-from resample_ct.run.simulate import method_generators, parse_slices, simulate
+from resample_ct.run.simulate import method_generators, simulate
 from resample_ct.run.simulated_scan import SimulatedScan
+from resample_ct.run.slices import parse_slices
 
 SAMPLE = Path(__file__).parent.parent / "sample_data" / "Lung_Dx-A0002" / "3-B40f"
 PARTS = ("UNet", "encoder", "decoder", "FBP-UNet", "refiner", "projector", "PICCS", "rest")

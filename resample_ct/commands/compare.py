@@ -52,9 +52,12 @@ def compare(
     **options: Any,
 ) -> None:
     """Compare methods on STUDIES, at every noise and number of views, and write a report."""
+    from resample_ct.physics.noise_text import read_noise
     from resample_ct.run.work_folder import refuse_out
 
     refuse_out(out)
+    for noise in noises:
+        read_noise(noise)
     common = job_of(source=studies[0], out=out, **options)
     # What takes seconds to import, once the command is known to make sense.
     from resample_ct.device import check_device

@@ -46,9 +46,13 @@ def simulate(
     **scanner: Any,
 ) -> None:
     """Simulate sinograms of STUDY and save them."""
+    from resample_ct.physics.noise_text import read_noise
+    from resample_ct.run.slices import check_slices, parse_slices
     from resample_ct.run.work_folder import refuse_out
 
     refuse_out(out)
+    read_noise(noise)
+    check_slices(slices)
     from resample_ct.device import check_device
     from resample_ct.io.deidentify import deidentify as without_identity
     from resample_ct.io.deidentify import secret_of_run
@@ -67,7 +71,7 @@ def simulate(
     if deidentify:
         whole = without_identity(whole, secret_of_run())
     refuse_identified(whole.headers, out)
-    indices = measure.parse_slices(slices, len(whole))
+    indices = parse_slices(slices, len(whole))
     with progress_bar() as progress:
         sinogram, _ = measure.simulate(whole, indices, scan, seed, Window(), device, progress)
         progress(len(indices), len(indices), "writing")

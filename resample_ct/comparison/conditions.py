@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from resample_ct.errors import OptionError
+from resample_ct.physics.noise_text import read_noise
 from resample_ct.physics.sinogram_file import is_sinogram_file
 from resample_ct.run.job import Job
 
@@ -54,6 +55,8 @@ class Comparison:
                 f"--series: found {len(self.series)} for {len(self.studies)} studies, expected one for "
                 "each, in their order"
             )
+        for noise in self.noises:
+            read_noise(noise)
         sources = [" ".join(filter(None, map(str, source))) for source in self._sources()]
         axes = {"STUDY": sources, "--noise": self.noises, "--angles": self.angles}
         for name, values in axes.items():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from resample_ct.command import Command
+from resample_ct.errors import OptionError
 
 if TYPE_CHECKING:
     from resample_ct.node.settings import NodeSettings
@@ -71,6 +72,13 @@ def node(context: click.Context, /, status: bool, folder: Path, **options: objec
         print_status(folder)
         return
     from resample_ct.extras import needs_extra
+
+    try:
+        import fcntl  # noqa: F401
+    except ImportError:
+        raise OptionError(
+            "node: locks its jobs as only Unix does, expected Linux or macOS; run it there"
+        ) from None
     from resample_ct.node.log import start_log
 
     with needs_extra("node"):

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 
 from resample_ct.errors import OptionError
+from resample_ct.physics.noise_text import read_noise
 from resample_ct.randomness import randn
 from resample_ct.values.units import Window
 
@@ -125,28 +126,9 @@ def parse_noise(text: str, pixel_mm: float, window: Window) -> NoiseModel:
         OptionError: anything else, a number that is not positive and finite, or photons with a
             window that does not start at air.
     """
-    kind, *values = text.split(":")
-    numbers = [_positive(value.removesuffix("%") if kind == "gaussian" else value) for value in values]
-    match kind, numbers:
-        case "none", []:
-            return NoNoise()
-        case "gaussian", [float(sigma)]:
-            relative = values[0].endswith("%")
-            return GaussianNoise(sigma / 100 if relative else sigma, relative)
-        case "poisson", [float(photons)]:
-            return PoissonNoise(photons, attenuation_per_unit(pixel_mm, window))
-        case "poisson", [float(photons), float(electronic)]:
-            return PoissonNoise(photons, attenuation_per_unit(pixel_mm, window), electronic)
-    raise OptionError(
-        f"--noise {text}: not understood, expected gaussian:0.01, gaussian:1%, poisson:1e5, "
-        "poisson:1e5:10 (with electronic noise) or none"
-    )
-
-
-def _positive(text: str) -> float | None:
-    """The number, None where it is none, or not positive and finite."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if 0 < number < float("inf") else None
+    asked = read_noise(text)
+    if asked.kind == "none":
+        return NoNoise()
+    if asked.kind == "poisson":
+        return PoissonNoise(asked.number, attenuation_per_unit(pixel_mm, window), asked.electronic)
+    return GaussianNoise(asked.number, asked.relative)

@@ -1,4 +1,4 @@
-"""What a study, a sinogram file or a bundle is, in a few lines, without patient data."""
+"""What a study, a sinogram file, a bundle or a result is, in a few lines, without patient data."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from resample_ct.bundles.fbp_unet import FBPUNetCard
 from resample_ct.bundles.pixel_prior import PixelPriorCard
 from resample_ct.bundles.refiner import RefinerCard
 from resample_ct.io.read import read_study
+from resample_ct.run.result_info import described_result
 from resample_ct.scan_import.importing import is_scan, read_scan
 
 
@@ -31,6 +32,9 @@ def describe(source: Path, series: str | None = None) -> dict[str, str]:
         }
     if (source / "configs" / "metadata.json").is_file():
         return _describe_bundle(source)
+    result = described_result(source)
+    if result is not None:
+        return result
     study = read_study(source, series)
     grid = study.grid
     gaps = grid.gaps_mm

@@ -20,7 +20,8 @@ from resample_ct.physics.geometry import Geometry
 from resample_ct.physics.noise import attenuation_per_unit, parse_noise
 from resample_ct.run.job import Job
 from resample_ct.run.measured import read_measured
-from resample_ct.run.simulate import parse_slices, simulate
+from resample_ct.run.simulate import simulate
+from resample_ct.run.slices import parse_slices
 from resample_ct.scan_import.importing import is_scan
 from resample_ct.values.network_grid import IMAGE_SIZE, network_slices
 from resample_ct.values.units import Window

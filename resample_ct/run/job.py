@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from resample_ct.bundles.kinds import BUNDLES
 from resample_ct.errors import OptionError
+from resample_ct.physics.noise_text import read_noise
 from resample_ct.reconstruct.methods import method_named
 from resample_ct.reconstruct.resample_settings import (
     DEFAULT_PRESET,
@@ -20,6 +21,7 @@ from resample_ct.reconstruct.resample_settings import (
     told_settings,
 )
 from resample_ct.run.simulated_scan import GeometryKind, Pixels, SimulatedScan
+from resample_ct.run.slices import check_slices
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Job:
         sigma: noise of a measured sinogram, in pixel units; None takes the file's, or an estimate.
         centre: detector pixel, from 0, that a measured scan's axis of rotation falls on; "auto" finds
             it, None takes the file's.
-        slices: see `resample_ct.run.simulate.parse_slices`; None takes all.
+        slices: see `resample_ct.run.slices.parse_slices`; None takes all.
         series: SeriesInstanceUID, where the study holds several.
         seed: of every random number.
         batch: slices at once; part of the record, because sums of floats depend on it.
@@ -83,8 +85,10 @@ class Job:
         """The preset's settings where none are given.
 
         Raises OptionError for an unknown method, kind of bundle or preset, a noise that no measurement
-        has, or a scan that cannot be simulated.
+        has, a scan that cannot be simulated, or what is no choice of slices: before anything is read.
         """
+        read_noise(self.noise)
+        check_slices(self.slices)
         for name in self.methods:
             method_named(name)
         for name in self.bundles:

@@ -38,7 +38,9 @@ def summary(records: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
             if any(v is None for v in values):
                 row.append("-")
             else:
-                row.append(f"{fmean(values):.4g} ± {pstdev(values):.2g}")
+                # One slice has no deviation.
+                deviation = f" ± {pstdev(values):.2g}" if len(values) > 1 else ""
+                row.append(f"{fmean(values):.4g}{deviation}")
         stops = Counter(r["stopped"] for r in records if r["method"] == method)
         counted = ", ".join(f"{stop} ({count})" for stop, count in stops.most_common())
         row.append(counted if len(stops) > 1 else next(iter(stops)))

@@ -7,6 +7,7 @@ truth. `<out>` appears by a rename when it is whole.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Sequence
@@ -38,7 +39,8 @@ from resample_ct.reconstruct.resample_settings import ReSampleSettings
 from resample_ct.reconstruct.rules import Descent, Rule
 from resample_ct.reconstruct.start import TVStart
 from resample_ct.run.outputs import versions
-from resample_ct.run.simulate import method_generators, parse_slices, slice_generators
+from resample_ct.run.simulate import method_generators, slice_generators
+from resample_ct.run.slices import check_slices, parse_slices
 from resample_ct.run.work_folder import refuse_out
 from resample_ct.values.network_grid import network_slices
 from resample_ct.values.volume import Volume
@@ -61,7 +63,7 @@ class RestoreJob:
         preset: where `settings` come from.
         settings: ReSample's.
         sigma: noise added to what is measured, images being in [0, 1].
-        slices: of a study, see `resample_ct.run.simulate.parse_slices`.
+        slices: of a study, see `resample_ct.run.slices.parse_slices`.
         series: SeriesInstanceUID, where the study holds several.
         seed: of every random number, and of the missing pixels and the motion.
         device: of torch.
@@ -78,6 +80,15 @@ class RestoreJob:
     series: str | None = None
     seed: int = 0
     device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        """Raise OptionError for a noise that no measurement has, and what is no choice of slices."""
+        check_slices(self.slices)
+        if not 0 <= self.sigma < math.inf:
+            raise OptionError(
+                f"--sigma {self.sigma:g}: expected a finite number from 0 up, the standard deviation of "
+                "the noise to add; correct it"
+            )
 
     def record(self) -> dict[str, Any]:
         """The options as JSON values."""

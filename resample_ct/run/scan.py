@@ -19,7 +19,8 @@ from resample_ct.physics.projector import Projector
 from resample_ct.physics.sinogram_file import Sinogram
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.run.inputs import notes_on_window
-from resample_ct.run.simulate import noisy_projection, parse_slices
+from resample_ct.run.simulate import noisy_projection
+from resample_ct.run.slices import parse_slices
 from resample_ct.values.units import Window
 from resample_ct.values.volume import reduce_in_plane
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from resample_ct.errors import OptionError
 from resample_ct.io.study import Study
 from resample_ct.operators.base import Operator
 from resample_ct.physics.backends import make_projector
@@ -35,33 +34,6 @@ def slice_generators(seed: int, indices: Sequence[int], stream: int) -> list[tor
 def method_generators(seed: int, indices: Sequence[int]) -> list[torch.Generator]:
     """Generators for a method's own random numbers; every method gets the same ones."""
     return slice_generators(seed, indices, _METHOD_STREAM)
-
-
-def parse_slices(text: str | None, count: int) -> list[int]:
-    """`10:20` (end left out), `3,7,9` or one number to slice indices, counted from 0 along the normal.
-
-    Raises OptionError for anything that is no such text or lies outside the study.
-
-    >>> parse_slices("1:4", 10)
-    [1, 2, 3]
-    """
-    if text is None:
-        return list(range(count))
-    try:
-        if ":" in text:
-            low, high = text.split(":")
-            chosen = list(range(int(low or 0), int(high or count)))
-        else:
-            chosen = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise OptionError(
-            f"--slices {text}: not understood, expected 10:20, 3,7,9 or one number"
-        ) from None
-    if not chosen or min(chosen) < 0 or max(chosen) >= count or len(set(chosen)) < len(chosen):
-        raise OptionError(
-            f"--slices {text}: found {len(chosen)} slices, expected distinct ones within 0:{count}"
-        )
-    return sorted(chosen)
 
 
 def noisy_projection(

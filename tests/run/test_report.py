@@ -36,6 +36,11 @@ def test_figures_without_a_truth_are_dashes():
     assert rows[0][1:4] == ("-", "-", "-") and rows[0][4] == "0.0001 ± 0"
 
 
+def test_one_slice_has_no_deviation():
+    (row,) = summary([record("tv", 0, 30.0, 0.9)])
+    assert not any("±" in cell for cell in row)
+
+
 def test_tables_hold_every_record(tmp_path):
     write_tables(RECORDS, tmp_path)
     assert json.loads((tmp_path / "metrics.json").read_text()) == RECORDS
