@@ -9,12 +9,13 @@ _IMPORT_ALL = """
 import builtins, pkgutil
 from importlib import import_module
 original = builtins.__import__
-def as_elsewhere(name, importer=None, *rest, **more):
+def as_elsewhere(name, globals=None, *rest, **more):
+    importer = (globals or {}).get("__name__") or ""
     # Other packages import here what they do not where it is missing.
-    ours = ((importer or more.get("globals") or {}).get("__name__") or "").startswith(("resample_ct", "fine_tune"))
+    ours = importer.startswith(("resample_ct", "fine_tune"))
     if ours and name in ("fcntl", "grp", "pwd", "resource", "termios"):
         raise ModuleNotFoundError(name)
-    return original(name, importer, *rest, **more)
+    return original(name, globals, *rest, **more)
 builtins.__import__ = as_elsewhere
 import fine_tune, resample_ct
 # What is behind the command that says in one line what it needs.

@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from resample_ct.errors import OptionError
-from resample_ct.physics.beam_hardening import HardenedBeam
 from resample_ct.physics.fan_beam import FanBeam
 from resample_ct.physics.geometry import Geometry, ParallelBeam
-from resample_ct.values.network_grid import IMAGE_SIZE
 
 GeometryKind = Literal["parallel", "fan-flat", "fan-curved"]
 Pixels = Literal["reduced", "native"]
@@ -56,6 +54,9 @@ class SimulatedScan:
         if self.detectors is not None and self.detectors < 1:
             raise OptionError(f"--detectors {self.detectors}: expected at least one detector pixel")
         if self.kvp is not None:
+            # Here, because it brings torch along, which a job does not need before it is run.
+            from resample_ct.physics.beam_hardening import HardenedBeam
+
             HardenedBeam(self.kvp)
 
     @property
@@ -70,6 +71,8 @@ class SimulatedScan:
 
     def rays(self, pixel_mm: float) -> Geometry:
         """The rays through 256 x 256 pixels of a size. Raises OptionError for a source within them."""
+        from resample_ct.values.network_grid import IMAGE_SIZE
+
         whole: Geometry
         if self.geometry == "parallel":
             arc = math.radians(180.0 if self.arc is None else self.arc)
