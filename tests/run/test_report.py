@@ -28,7 +28,7 @@ RECORDS = [
 def test_row_holds_mean_and_deviation_of_each_method_in_order():
     rows = summary(RECORDS)
     assert [row[0] for row in rows] == ["tv", "fbp"]
-    assert rows[0][1:] == ("32 ± 2", "0.9 ± 0", "40 ± 0", "0.0001 ± 0", "1 ± 0.5")
+    assert rows[0][1:] == ("32 ± 2", "0.9 ± 0", "40 ± 0", "0.0001 ± 0", "1 ± 0.5", "direct")
 
 
 def test_figures_without_a_truth_are_dashes():
