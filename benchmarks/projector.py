@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from timing import machine, medians
 
+from resample_ct.physics.fan_beam import FanBeam
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.sparse_projector import SparseProjector
 from resample_ct.solvers.fbp import fbp
@@ -44,17 +45,22 @@ def disc(geometry: ParallelBeam) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 class Astra:
-    """ASTRA's CPU projector of Joseph's kind, on its own memory."""
+    """ASTRA's CPU projector, on its own memory: Joseph's for parallel rays, `line_fanflat` for a fan."""
 
-    def __init__(self, geometry: ParallelBeam) -> None:
+    def __init__(self, geometry: ParallelBeam | FanBeam) -> None:
+        fan = isinstance(geometry, FanBeam)
         rays = astra.create_proj_geom(
-            "parallel", geometry.detector_spacing, geometry.n_detectors, np.array(geometry.angles)
+            "fanflat" if fan else "parallel",
+            geometry.detector_spacing,
+            geometry.n_detectors,
+            np.array(geometry.angles),
+            *((geometry.source_origin, geometry.source_detector - geometry.source_origin) if fan else ()),
         )
         grid = astra.create_vol_geom(*geometry.image_shape)
-        self._projector = astra.create_projector("linear", rays, grid)
+        self._projector = astra.create_projector("line_fanflat" if fan else "linear", rays, grid)
         self._image = astra.data2d.create("-vol", grid, 0.0)
         self._sinogram = astra.data2d.create("-sino", rays, 0.0)
-        self._runs = {name: self._algorithm(name) for name in ("FP", "BP", "FBP")}
+        self._runs = {name: self._algorithm(name) for name in ("FP", "BP", *(() if fan else ("FBP",)))}
 
     def _algorithm(self, name: str) -> int:
         config = astra.astra_dict(name)
@@ -115,10 +121,11 @@ def deepinv(geometry: ParallelBeam) -> dict[str, Callable[[torch.Tensor], torch.
 def main(rounds: int) -> None:
     """Measure and print."""
     print(f"Machine: {machine()}.\n")
-    print("| what | size | slices | this projector (ms / slice) | ASTRA CPU | scikit-image | deepinv |")
-    print("|---|---|---|---|---|---|---|")
+    print("| what | rays | size | slices | this one (ms / slice) | ASTRA CPU | scikit-image | deepinv |")
+    print("|---|---|---|---|---|---|---|---|")
     for size in SIZES:
         _speed(ParallelBeam.uniform(size, VIEWS), rounds)
+        _speed(fan(size), rounds)
     print("\nThe others' columns: milliseconds a slice, and how many times ours that is. ASTRA and")
     print("scikit-image loop over slices, having no batch; deepinv's batch is of four at most.\n")
     print(
@@ -133,9 +140,17 @@ def main(rounds: int) -> None:
             _building(size, views)
 
 
-def _speed(geometry: ParallelBeam, rounds: int) -> None:
-    ours, theirs, skimage = SparseProjector(geometry), Astra(geometry), scikit_image(geometry)
-    deep = deepinv(geometry)
+def fan(size: int) -> FanBeam:
+    """A diagnostic scanner's distances over a field of view of 360 mm, with a flat detector."""
+    pixel_mm = 360 / size
+    return FanBeam.uniform(size, VIEWS, source_origin=595 / pixel_mm, source_detector=1085.6 / pixel_mm)
+
+
+def _speed(geometry: ParallelBeam | FanBeam, rounds: int) -> None:
+    ours, theirs = SparseProjector(geometry), Astra(geometry)
+    parallel = isinstance(geometry, ParallelBeam)
+    skimage = scikit_image(geometry) if parallel else {}
+    deep = deepinv(geometry) if parallel else {}
     for count in BATCHES:
         image = torch.rand(count, 1, *geometry.image_shape)
         sinogram = torch.rand(count, 1, *geometry.sinogram_shape)
@@ -150,21 +165,28 @@ def _speed(geometry: ParallelBeam, rounds: int) -> None:
             arrays = list(value[:some, 0].numpy())
             calls: dict[str, Callable[[], object]] = {
                 "ours": lambda run=run, value=value: run(value),  # type: ignore[misc]
-                "astra": lambda a=arrays, n=name: [theirs.run(n, x) for x in a],  # type: ignore[misc]
-                "skimage": lambda a=arrays, n=name: [skimage[n](x) for x in a],  # type: ignore[misc]
             }
+            if parallel or name != "FBP":  # which its processor code has for parallel rays alone
+                calls["astra"] = lambda a=arrays, n=name: [theirs.run(n, x) for x in a]  # type: ignore[misc]
+            if skimage:
+                calls["skimage"] = lambda a=arrays, n=name: [skimage[n](x) for x in a]  # type: ignore[misc]
             if deep:
                 columns = value[:some] if name == "FP" else value[:some].transpose(-2, -1)
                 calls["deepinv"] = lambda y=columns, n=name: deep[n](y)  # type: ignore[misc]
             seconds = medians(calls, rounds if count == 1 else max(3, rounds // 2))
             own = seconds.pop("ours") / count
-            cells = " | ".join(
-                f"{1e3 * s / some:.1f} ({s / some / own:.1f} x)" for s in seconds.values()
-            ) + (" | -" if not deep else "")
+            cells = [f"{1e3 * s / some:.1f} ({s / some / own:.1f} x)" for s in seconds.values()]
+            cells += ["-"] * (3 - len(cells))
             title = {"FP": "forward", "BP": "adjoint", "FBP": "FBP"}[name]
-            print(
-                f"| {title} | {geometry.image_size} | {count} | {1e3 * own:.2f} | {cells} |", flush=True
+            rays = "parallel" if parallel else "fan"
+            row = (
+                title,
+                rays,
+                geometry.image_size,
+                count,
+                f"{1e3 * own:.2f}",
             )
+            print(f"| {' | '.join(map(str, (*row, *cells)))} |", flush=True)
 
 
 def _accuracy(geometry: ParallelBeam) -> None:
