@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 from cards import STATED
+from laws import shepp_like
 from small_networks import SMALL, measured
 
 from resample_ct.bundles.bundle import write_bundle
 from resample_ct.bundles.fbp_unet import FBPUNetCard, read_fbp_unet
 from resample_ct.errors import PriorError
 from resample_ct.networks.slice_unet import SliceUNet
+from resample_ct.physics.backends import make_projector
+from resample_ct.physics.fan_beam import FanBeam
+from resample_ct.physics.geometry import ParallelBeam
+from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.classical import FBP, TV
 from resample_ct.reconstruct.fbp_unet import ConsistentFBPUNet, FBPUNet
+from resample_ct.solvers.fbp import fbp
 from resample_ct.values.units import Window
 
 
@@ -31,6 +38,39 @@ def test_untouched_last_layer_leaves_the_fbp(real_slice, method):
     torch.nn.init.zeros_(last.bias)
     measurement = measured(real_slice)
     assert torch.equal(method(measurement, []).x, FBP()(measurement, []).x)
+
+
+def seen_by(network, rays):
+    """What the network is given of a phantom behind some rays, and the measurement."""
+    operator = make_projector(rays)
+    measurement = Measurement(operator, operator(shepp_like(64)), torch.full((1,), 1e-4))
+    shown = []
+    inner = network.network.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
+    FBPUNet(network)(measurement, [])
+    inner.remove()
+    return shown[0], measurement
+
+
+@pytest.mark.parametrize(
+    "rays",
+    [
+        FanBeam.uniform(64, 25, source_origin=120.0, source_detector=200.0),
+        ParallelBeam.uniform(64, 25, math.radians(120)),
+        replace(ParallelBeam.uniform(64, 25), n_detectors=40),
+    ],
+    ids=["fan", "limited", "truncated"],
+)
+def test_network_sees_the_streaks_that_it_knows_of_tvs_image(method, rays):
+    shown, measurement = seen_by(method.network, rays)
+    known = ParallelBeam.uniform(64, 25)
+    expected = fbp(known, make_projector(known)(TV()(measurement, []).x))
+    torch.testing.assert_close(shown, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("views", [12, 25, 40])
+def test_network_sees_the_fbp_of_parallel_views_however_many(method, views):
+    shown, measurement = seen_by(method.network, ParallelBeam.uniform(64, views))
+    torch.testing.assert_close(shown, FBP()(measurement, []).x, rtol=0, atol=1e-5)
 
 
 def test_slice_does_not_depend_on_its_batch(real_slice, method):
