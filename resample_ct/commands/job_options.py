@@ -121,15 +121,15 @@ set_option = option(
     help="A setting of ReSample, as gamma=40 or pixel=piccs:0.5,40; repeats.",
 )
 # What the paper gives for images is of `restore`; on CT slices it is the slowest and the least exact.
-_PRESETS = ("paper", "balanced", "fast")
+_PRESETS = ("paper", "from-noise", "balanced", "fast")
 resample_options = together(
     option(
         METHODS,
         "--preset",
         default="balanced",
         type=click.Choice(_PRESETS),
-        help="Settings of ReSample: paper is the published procedure (hours), balanced the most exact, "
-        "fast nearly as exact in less time.",
+        help="Settings of ReSample: paper is the published procedure (hours), from-noise the diffusion "
+        "prior alone, balanced the most exact, fast nearly as exact in less time.",
     ),
     set_option,
 )

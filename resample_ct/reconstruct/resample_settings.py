@@ -111,6 +111,18 @@ PRESETS = {
         final_latent_iterations=0,
         final=Ridge(0.04, 50),
     ),
+    # The diffusion prior by itself, PICCS at every step: ridge consistency there, as `general` has it,
+    # was 3.6 dB short of this on three slices of the sample study (docs/ablations.md).
+    "from-noise": ReSampleSettings(
+        steps=25,
+        samples=3,
+        skip=1,
+        latent_below=0,
+        gamma=4.0,
+        pixel=Piccs(0.5, 40),
+        final_latent_iterations=0,
+        final=Piccs(0.5, 200),
+    ),
     # Both measured on the held-out validation patients (docs/training.md): a start from the cascade, two
     # late steps, the measurement's say in every one and the last word.
     "balanced": ReSampleSettings(
@@ -144,6 +156,7 @@ PURPOSES = {
     "paper": "The published procedure for CT: 1000 steps from pure noise; more than an hour a slice.",
     "natural": "The published procedure for natural images: 500 steps from pure noise.",
     "general": "Any operator, in minutes: 20 steps from pure noise.",
+    "from-noise": "CT, by the diffusion prior alone: three samples from pure noise, no cascade, no TV.",
     "balanced": "CT, best quality: three samples from the cascade's image, with an uncertainty map.",
     "fast": "CT, in seconds: one sample from the cascade's image.",
 }
