@@ -6,10 +6,13 @@ Everything is computed in the patient's frame (LPS), where the product works in 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from resample_ct.values.helical_scan import FanDetector, HelicalScan
 
 # Patient's left, back and head, from those of a patient who lies feet first and supine.
 TURNED = {
@@ -62,6 +65,7 @@ class Scanner:
     position: str = "FFS"
     flights: tuple[tuple[float, float, float], ...] = ((0.0, 0.0, 0.0),)
     turned: np.ndarray = field(init=False)
+    photons: np.ndarray = field(init=False)
 
     def __post_init__(self):
         count = round(self.views * self.rotations)
@@ -69,6 +73,7 @@ class Scanner:
         feed = self.pitch * self.rows * self.height * self.radius / self.distance
         self.phi = 0.7 + self.direction * np.arange(count) * 2 * np.pi / self.views
         self.z = self.z_start + np.arange(count) / self.views * feed
+        self.photons = 1e5 * np.cos(np.linspace(-1, 1, self.columns))
         self.shifts = np.array([self.flights[i % len(self.flights)] for i in range(count)])
 
     @property
@@ -154,7 +159,12 @@ class Scanner:
             (
                 0x7033,
                 "SourceDynamicsModule",
-                [(0x0B, "FL", d_phi), (0x0C, "FL", d_z), (0x0D, "FL", d_rho)],
+                [
+                    (0x0B, "FL", d_phi),
+                    (0x0C, "FL", d_z),
+                    (0x0D, "FL", d_rho),
+                    (0x65, "FL", list(self.photons)),
+                ],
             ),
             (0x7037, "ProjectionDataDefinitions", [(0x09, "CS", "HELICAL")]),
             (0x7041, "WaterAttenuationModule", [(0x01, "DS", str(WATER))]),
@@ -180,6 +190,16 @@ def parallel(shapes, geometry, pixel_mm, z, parts=3):
     return np.array(rows).reshape(geometry.n_angles, -1, parts).mean(2)
 
 
+def in_plane(shapes, geometry, pixel_mm, z):
+    """The exact line integrals of any geometry's rays in the slice at z, (angle, detector)."""
+    theta, s = geometry.lines()
+    # The image's y points up, the patient's to the back.
+    normal = np.stack([np.cos(theta), -np.sin(theta), np.zeros_like(theta)], -1)
+    along = np.stack([np.sin(theta), np.cos(theta), np.zeros_like(theta)], -1)
+    foot = (s * pixel_mm)[..., None] * normal + np.array([0, 0, z])
+    return integrals(shapes, foot - 600 * along, foot + 600 * along)
+
+
 def phantom(z, half_mm=np.inf):
     """A body with a bone to the left and front and a lung to the right, centred at z."""
     return [
@@ -187,3 +207,32 @@ def phantom(z, half_mm=np.inf):
         Ellipsoid((20, 20, half_mm), (60, -40, z), WATER),
         Ellipsoid((30, 45, 2 * half_mm), (-60, 0, z), -0.7 * WATER),
     ]
+
+
+def scan_of(scanner, shapes):
+    """The scan as the product reads it, without files."""
+    detector = FanDetector(
+        columns=scanner.columns,
+        rows=scanner.rows,
+        width_mm=scanner.width,
+        height_mm=scanner.height,
+        central=(scanner.central[0] - 1, scanner.central[1] - 1),
+        distance_mm=scanner.distance,
+        radius_mm=scanner.radius,
+    )
+
+    @lru_cache
+    def load(view):
+        return scanner.measure(shapes, view).astype(np.float32)
+
+    return HelicalScan(
+        detector,
+        scanner.phi,
+        scanner.z,
+        scanner.shifts,
+        load,
+        WATER,
+        scanner.position,
+        "scan",
+        lambda view: scanner.photons,
+    )

@@ -36,6 +36,12 @@ _TAKEN_OVER = (
     type=click.IntRange(2),
     help="Views of each slice, evenly spaced over 180 degrees.",
 )
+@option(
+    "Sinograms",
+    "--fan",
+    is_flag=True,
+    help="So many of the scanner's own source positions a turn, in place of views resampled from all.",
+)
 @option("Sinograms", "--step-mm", default=3.0, type=click.FloatRange(0.01), help="From slice to slice.")
 @option(
     "Sinograms",
@@ -50,52 +56,63 @@ def rebin(
     folder: Path,
     out: Path,
     angles: int,
+    fan: bool,
     step_mm: float,
     range_mm: str | None,
     field_mm: float | None,
 ) -> None:
-    """Turn a helical scan (DICOM-CT-PD) in FOLDER into parallel sinograms of `--angles` views a slice."""
+    """Turn a helical scan (DICOM-CT-PD) in FOLDER into sinograms of `--angles` views a slice."""
     from resample_ct.run.work_folder import refuse_out
 
     refuse_out(out)
     import numpy as np
 
     from resample_ct.io.ct_pd import read_ct_pd
-    from resample_ct.physics.geometry import ParallelBeam
+    from resample_ct.physics.geometry import Geometry, ParallelBeam
     from resample_ct.physics.rebin import Rebinner
     from resample_ct.physics.sinogram_file import Sinogram, write_sinogram
+    from resample_ct.physics.source_positions import SourcePositions
     from resample_ct.progress import progress_bar
     from resample_ct.values.network_grid import IMAGE_SIZE
     from resample_ct.values.units import Window
 
     scan, header = read_ct_pd(folder)
-    geometry = ParallelBeam.uniform(IMAGE_SIZE, angles)
-    radius = Rebinner(scan, geometry, 1.0).radius_mm
+    geometry: Geometry = ParallelBeam.uniform(IMAGE_SIZE, angles)
+    radius = Rebinner(scan, ParallelBeam.uniform(IMAGE_SIZE, angles), 1.0).radius_mm
     pixel_mm = (field_mm or 2 * radius) / IMAGE_SIZE
-    rebinner = Rebinner(scan, geometry, pixel_mm)
-    places = _places(range_mm, step_mm, rebinner.covered_mm)
+    sigmas: list[float | None] = []
     slices = []
+    if fan:
+        measured = SourcePositions(scan, angles)
+        geometry = measured.geometry(IMAGE_SIZE, pixel_mm)
+        covered = measured.covered_mm
+    else:
+        rebinner = Rebinner(scan, ParallelBeam.uniform(IMAGE_SIZE, angles), pixel_mm)
+        covered = rebinner.covered_mm
+    places = _places(range_mm, step_mm, covered)
     with progress_bar() as progress:
         for index, place in enumerate(places):
             progress(index, len(places), "rebinning")
-            slices.append(rebinner(place))
+            values, sigma = measured(place) if fan else (rebinner(place), None)
+            slices.append(values)
+            sigmas.append(sigma)
     window = Window()
     # Line integrals per mm of water, to relative attenuation in pixels.
     unit = scan.water_per_mm * pixel_mm * window.width / WATER_ABOVE_AIR_HU
+    known = [sigma for sigma in sigmas if sigma is not None]
     sinogram = Sinogram(
         data=np.stack(slices) / np.float32(unit),
         geometry=geometry,
         grid=_grid(places, pixel_mm, step_mm, IMAGE_SIZE),
         window=window,
         noise="measured",
-        noise_sigma=None,
+        noise_sigma=np.array(known) / unit if len(known) == len(places) else None,
         source=scan.name,
         source_headers=(_taken_over(header),) * len(places),
     )
     write_sinogram(sinogram, out)
-    click.echo(
-        f"{out}: {len(places)} sinograms of {angles} views; give `reconstruct` its noise by --sigma"
-    )
+    kind = "source positions a turn" if fan else "rebinned views"
+    click.echo(f"{out}: {len(places)} sinograms of {angles} {kind}")
 
 
 def _places(text: str | None, step_mm: float, covered: tuple[float, float]) -> list[float]:

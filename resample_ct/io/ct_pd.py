@@ -25,6 +25,7 @@ WIDTH, HEIGHT, SHAPE = (0x7029, 0x1002), (0x7029, 0x1006), (0x7029, 0x100B)
 PHI, Z, RHO = (0x7031, 0x1001), (0x7031, 0x1002), (0x7031, 0x1003)
 DISTANCE, CENTRAL = (0x7031, 0x1031), (0x7031, 0x1033)
 D_PHI, D_Z, D_RHO = (0x7033, 0x100B), (0x7033, 0x100C), (0x7033, 0x100D)
+PHOTONS = (0x7033, 0x1065)
 DATA_KIND = (0x7037, 0x1009)
 WATER = (0x7041, 0x1001)
 _NAMES = {
@@ -41,6 +42,7 @@ _NAMES = {
     D_PHI: "SourceAngularPositionShift",
     D_Z: "SourceAxialPositionShift",
     D_RHO: "SourceRadialDistanceShift",
+    PHOTONS: "PhotonStatistics",
     DATA_KIND: "TypeofProjectionData",
     WATER: "WaterAttenuationCoefficient",
 }
@@ -178,10 +180,29 @@ def read_ct_pd(folder: Path) -> tuple[HelicalScan, Dataset]:
     def load(view: int) -> np.ndarray:
         return _pixels(paths[view], detector)
 
+    def photons(view: int) -> np.ndarray:
+        return _photons(paths[view], headers[view], detector)
+
     scan = HelicalScan(
-        detector, phi, z, shifts, load, _water(paths[0], first), position, f"{folder.name}, helical scan"
+        detector,
+        phi,
+        z,
+        shifts,
+        load,
+        _water(paths[0], first),
+        position,
+        f"{folder.name}, helical scan",
+        photons if all(PHOTONS in header for header in headers) else None,
     )
     return scan, first
+
+
+def _photons(path: Path, header: Dataset, detector: FanDetector) -> np.ndarray:
+    """One view's photons without an object, (column,)."""
+    counts = np.array(_values(path, header, PHOTONS, "f"))
+    if counts.shape != (detector.columns,) or not (counts > 0).all():
+        raise _refuse(path, PHOTONS, f"{counts.size} values", f"{detector.columns} positive ones")
+    return counts
 
 
 def _series(paths: Sequence[Path], headers: Sequence[Dataset], tag: Tag) -> np.ndarray:

@@ -54,6 +54,7 @@ class HelicalScan:
         water_per_mm: attenuation of water that they are calibrated to.
         patient_position: HFS, FFS, HFP or FFP.
         name: what messages call it, without patient data.
+        photons: one view's photons without an object, (column,); None where the file does not say.
     """
 
     detector: FanDetector
@@ -64,3 +65,4 @@ class HelicalScan:
     water_per_mm: float
     patient_position: str
     name: str
+    photons: Callable[[int], np.ndarray] | None = None

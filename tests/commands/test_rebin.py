@@ -9,6 +9,7 @@ from ct_pd_files import Scanner, phantom
 
 from resample_ct.cli import main
 from resample_ct.io.read import read_study
+from resample_ct.physics.fan_beam import FanBeam
 from resample_ct.physics.sinogram_file import read_sinogram
 
 
@@ -73,3 +74,15 @@ def test_mistakes_end_in_one_line(scan, tmp_path, arguments, told):
     assert result.exit_code == 1
     assert result.output.startswith("Error: ") and told in result.output
     assert not (tmp_path / "o.h5").exists()
+
+
+def test_the_scanners_own_source_positions_become_a_fan_with_its_noise(tmp_path):
+    scanner = Scanner(views=120, rotations=2.0, rows=12)
+    folder, file = scanner.write(phantom(0.0), tmp_path / "scan"), tmp_path / "scan.h5"
+    middle = f"{scanner.middle:.1f}:{scanner.middle + 3:.1f}"
+    result = call("rebin", folder, "--fan", "--angles", 20, "--range-mm", middle, "--out", file)
+    assert result.exit_code == 0, result.output
+    assert "2 sinograms of 20 source positions a turn" in result.output
+    sinogram = read_sinogram(file)
+    assert isinstance(sinogram.geometry, FanBeam) and sinogram.geometry.curved
+    assert sinogram.data.shape == (2, 20, 184) and (sinogram.noise_sigma > 0).all()

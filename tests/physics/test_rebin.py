@@ -7,41 +7,19 @@ elements of 2.8 mm at the axis, four times those of a real one.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 import pytest
-from ct_pd_files import WATER, Scanner, parallel, phantom
+from ct_pd_files import WATER, Scanner, parallel, phantom, scan_of
 
 from resample_ct.errors import SinogramError
 from resample_ct.physics.geometry import ParallelBeam
 from resample_ct.physics.rebin import Rebinner
-from resample_ct.values.helical_scan import FanDetector, HelicalScan
 
 GEOMETRY = ParallelBeam.uniform(96, 12)
 PIXEL_MM = 4.0
 # A focal spot that flies 5 mm across, to one side, and 2 mm along the axis: far, so that it matters.
 FLIGHTS = ((0.008, 0.5, 1.0), (0.0, 0.0, 1.0), (0.008, 0.5, -1.0), (0.0, 0.0, -1.0))
-
-
-def scan_of(scanner, shapes):
-    detector = FanDetector(
-        columns=scanner.columns,
-        rows=scanner.rows,
-        width_mm=scanner.width,
-        height_mm=scanner.height,
-        central=(scanner.central[0] - 1, scanner.central[1] - 1),
-        distance_mm=scanner.distance,
-        radius_mm=scanner.radius,
-    )
-
-    @lru_cache
-    def load(view):
-        return scanner.measure(shapes, view).astype(np.float32)
-
-    return HelicalScan(
-        detector, scanner.phi, scanner.z, scanner.shifts, load, WATER, scanner.position, "scan"
-    )
 
 
 def relative_error(scanner, shapes, place=None, scan=None):
