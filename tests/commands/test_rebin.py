@@ -77,7 +77,7 @@ def test_mistakes_end_in_one_line(scan, tmp_path, arguments, told):
 
 
 def test_the_scanners_own_source_positions_become_a_fan_with_its_noise(tmp_path):
-    scanner = Scanner(views=120, rotations=2.0, rows=12)
+    scanner = Scanner(views=120, rotations=2.0)
     folder, file = scanner.write(phantom(0.0), tmp_path / "scan"), tmp_path / "scan.h5"
     middle = f"{scanner.middle:.1f}:{scanner.middle + 3:.1f}"
     result = call("rebin", folder, "--fan", "--angles", 20, "--range-mm", middle, "--out", file)
