@@ -5,14 +5,10 @@ Each function is public as `resample_ct.NAME`. The command line runs the same st
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import torch
 
 from resample_ct.device import check_device
 from resample_ct.errors import OptionError
@@ -31,13 +27,10 @@ from resample_ct.physics.sinogram_file import Sinogram
 from resample_ct.progress import Update, silent
 from resample_ct.reconstruct.base import Reconstructor
 from resample_ct.reconstruct.resample_settings import ReSampleSettings
-from resample_ct.reconstruct.trust import notes_on_rays
 from resample_ct.run.batch import BatchResult, reconstruct_slices
 from resample_ct.run.outputs import series_place
-from resample_ct.run.pipeline import doubts
-from resample_ct.run.provenance import made_by
-from resample_ct.run.ready import Bundle, Ready, method_as_given, method_by_name
-from resample_ct.run.result import Result
+from resample_ct.run.ready import Bundle, method_as_given, method_by_name, notes_on
+from resample_ct.run.result import Result, result_of
 from resample_ct.run.scan import (
     Images,
     Scan,
@@ -47,7 +40,6 @@ from resample_ct.run.scan import (
     scan_of_study,
 )
 from resample_ct.run.simulate import method_generators
-from resample_ct.values.network_grid import IMAGE_SIZE
 from resample_ct.values.units import Window
 
 
@@ -196,7 +188,9 @@ def reconstruct(
         scan = scan_of_sinogram(scan, sigma)
     elif sigma is not None:
         raise OptionError(f"sigma: found {sigma} with a scan that states its noise; leave it out")
-    notes = [*scan.notes, *_check(scan, ready)]
+    if batch < 1:
+        raise OptionError(f"batch: found {batch}, expected 1 or more slices at once")
+    notes = [*scan.notes, *notes_on(scan, ready)]
     parts: list[BatchResult] = []
     for first in range(0, len(scan), batch):
         progress(first, len(scan), ready.title)
@@ -205,7 +199,7 @@ def reconstruct(
         measurement = scan.measurement(rows, device)
         parts.append(reconstruct_slices(ready.method, measurement, generators, ready.judge))
     progress(len(scan), len(scan), ready.title)
-    return _result(scan, ready, seed, notes, parts)
+    return result_of(scan, ready, seed, notes, parts)
 
 
 def write_series(study: Study, result: Result, out: str | Path, *, compress: str | None = None) -> str:
@@ -249,51 +243,3 @@ def _version() -> str:
 
 def _operator(operator: Any) -> Operator:
     return operator if isinstance(operator, Operator) else adapt(operator)
-
-
-def _check(scan: Scan, ready: Ready) -> list[str]:
-    """Notes on rays, networks and scan; raises OptionError where they do not fit each other."""
-    window, size = ready.models.window, scan.operator.domain_shape
-    rays = scan.operator.geometry if isinstance(scan.operator, Projector) else None
-    notes = [] if rays is None else notes_on_rays(rays)
-    if window is None:
-        return notes
-    if window != scan.window:
-        raise OptionError(
-            f"window: found a scan of HU {scan.window.lower:g} to {scan.window.upper:g}, expected the "
-            f"networks' {window.lower:g} to {window.upper:g}; give simulate window=Window(...)"
-        )
-    if size != (IMAGE_SIZE, IMAGE_SIZE):
-        raise OptionError(
-            f"operator: found images of {size[0]} x {size[1]}, expected {IMAGE_SIZE} x {IMAGE_SIZE}, for "
-            f"which the networks of {ready.title} were trained; choose a classical method, or that size"
-        )
-    return notes if scan.pixel_mm is None else notes + ready.models.notes_on(IMAGE_SIZE, scan.pixel_mm)
-
-
-def _result(scan: Scan, ready: Ready, seed: int, notes: list[str], parts: list[BatchResult]) -> Result:
-    window = scan.window
-    image = torch.cat([part.image for part in parts])[:, 0].numpy()
-    spread: np.ndarray | None = None
-    if all(part.spread is not None for part in parts):
-        spread = torch.cat([part.spread for part in parts if part.spread is not None])[:, 0].numpy()
-    trust = [found for part in parts for found in part.trust]
-    judged = [
-        {"method": ready.title, "slice": index, "doubt": found.get("doubt")}
-        for index, found in zip(scan.indices, trust, strict=True)
-    ]
-    where = 0 if scan.single else slice(None)
-    return Result(
-        hu=window.to_hu(image)[where],
-        spread_hu=None if spread is None else (window.width * spread)[where],
-        residual=np.array([value for part in parts for value in part.residual]),
-        iterations=tuple(count for part in parts for count in part.iterations),
-        stopped=tuple(stop for part in parts for stop in part.stopped),
-        notes=(*notes, *doubts(judged)),
-        seconds=math.fsum(part.seconds * len(part.residual) for part in parts),
-        made_by=made_by(ready.title, scan.rays, scan.noise, ready.told, ready.models.named, seed),
-        title=ready.title,
-        views=scan.operator.range_shape[0],
-        indices=scan.indices,
-        study=scan.study,
-    )

@@ -94,6 +94,7 @@ def test_resample_is_asked_for_its_own_size(scan):
         (("resample", {"preset": "quick"}), "preset quick: unknown"),
         (("resample", {"prior": "nowhere"}), "--prior nowhere: no configs/metadata.json"),
         (("tv", {"device": "tpu"}), "--device tpu: not usable"),
+        (("tv", {"batch": 0}), "batch: found 0, expected 1 or more"),
     ],
     ids=str,
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 from resample_ct.errors import OptionError
 from resample_ct.networks.precision import Precision
+from resample_ct.physics.projector import Projector
 from resample_ct.prior.latent import LatentPrior
 from resample_ct.reconstruct.base import Reconstructor
 from resample_ct.reconstruct.methods import METHODS, MethodOptions, method_named
@@ -18,7 +19,10 @@ from resample_ct.reconstruct.resample_settings import (
     settings_from,
     told_settings,
 )
+from resample_ct.reconstruct.trust import notes_on_rays
 from resample_ct.run.networks import Models, Network, networks_of
+from resample_ct.run.scan import Scan
+from resample_ct.values.network_grid import IMAGE_SIZE
 
 Bundle = str | Path | Network
 _PRIORS = ("prior", "pixel-prior")
@@ -95,3 +99,23 @@ def _networks(method: Any) -> dict[str, Network]:
         else:
             found |= _networks(value)
     return found
+
+
+def notes_on(scan: Scan, ready: Ready) -> list[str]:
+    """Notes on rays, networks and scan; raises OptionError where they do not fit each other."""
+    window, size = ready.models.window, scan.operator.domain_shape
+    rays = scan.operator.geometry if isinstance(scan.operator, Projector) else None
+    notes = [] if rays is None else notes_on_rays(rays)
+    if window is None:
+        return notes
+    if window != scan.window:
+        raise OptionError(
+            f"window: found a scan of HU {scan.window.lower:g} to {scan.window.upper:g}, expected the "
+            f"networks' {window.lower:g} to {window.upper:g}; give simulate window=Window(...)"
+        )
+    if size != (IMAGE_SIZE, IMAGE_SIZE):
+        raise OptionError(
+            f"operator: found images of {size[0]} x {size[1]}, expected {IMAGE_SIZE} x {IMAGE_SIZE}, for "
+            f"which the networks of {ready.title} were trained; choose a classical method, or that size"
+        )
+    return notes if scan.pixel_mm is None else notes + ready.models.notes_on(IMAGE_SIZE, scan.pixel_mm)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 
 from resample_ct.io.study import Study
+from resample_ct.run.batch import BatchResult
+from resample_ct.run.pipeline import doubts
+from resample_ct.run.provenance import made_by
+from resample_ct.run.ready import Ready
+from resample_ct.run.scan import Scan
 from resample_ct.solvers.solution import Stopped
 
 
@@ -47,3 +55,34 @@ class Result:
     def __repr__(self) -> str:
         """Without the values."""
         return f"Result({' x '.join(map(str, self.hu.shape))}, {self.made_by})"
+
+
+def result_of(
+    scan: Scan, ready: Ready, seed: int, notes: Sequence[str], parts: Sequence[BatchResult]
+) -> Result:
+    """A scan's finished batches as one result."""
+    window = scan.window
+    image = torch.cat([part.image for part in parts])[:, 0].numpy()
+    spread: np.ndarray | None = None
+    if all(part.spread is not None for part in parts):
+        spread = torch.cat([part.spread for part in parts if part.spread is not None])[:, 0].numpy()
+    trust = [found for part in parts for found in part.trust]
+    judged = [
+        {"method": ready.title, "slice": index, "doubt": found.get("doubt")}
+        for index, found in zip(scan.indices, trust, strict=True)
+    ]
+    where = 0 if scan.single else slice(None)
+    return Result(
+        hu=window.to_hu(image)[where],
+        spread_hu=None if spread is None else (window.width * spread)[where],
+        residual=np.array([value for part in parts for value in part.residual]),
+        iterations=tuple(count for part in parts for count in part.iterations),
+        stopped=tuple(stop for part in parts for stop in part.stopped),
+        notes=(*notes, *doubts(judged)),
+        seconds=math.fsum(part.seconds * len(part.residual) for part in parts),
+        made_by=made_by(ready.title, scan.rays, scan.noise, ready.told, ready.models.named, seed),
+        title=ready.title,
+        views=scan.operator.range_shape[0],
+        indices=scan.indices,
+        study=scan.study,
+    )
