@@ -167,5 +167,5 @@ def start_from(start: Start | None, options: Mapping[str, str | None]) -> Start 
     except ValidationError as error:
         first = error.errors()[0]
         name = "start" if first["loc"] == ("t",) else f"start_{first['loc'][0]}"
-        raise OptionError(f"--set {name}={first['input']}: {first['msg']}") from None
+        raise OptionError(f"{name}={first['input']}: {first['msg']}") from None
     return made

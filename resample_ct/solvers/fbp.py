@@ -45,7 +45,7 @@ def frequency_response(length: int, name: str, spacing: float = 1.0, fan_step: f
         "cosine": np.cos(np.pi * f),
     }
     if name not in windows:
-        raise OptionError(f"--filter {name}: unknown, expected one of {', '.join(windows)}")
+        raise OptionError(f"filter {name}: unknown, expected one of {', '.join(windows)}")
     return ramp / spacing * np.where(f <= 0.5, windows[name], 0.0)
 
 

@@ -74,9 +74,12 @@ def test_network_sees_the_fbp_of_parallel_views_however_many(method, views):
 
 
 def test_slice_does_not_depend_on_its_batch(real_slice, method):
-    both = torch.cat([real_slice, real_slice.flip(-1)])
-    alone = method(measured(both[:1]), []).x
-    torch.testing.assert_close(method(measured(both), []).x[:1], alone, atol=1e-5, rtol=1e-5)
+    both = measured(torch.cat([real_slice, real_slice.flip(-1)]))
+    first = Measurement(both.operator, both.sinogram[:1], both.noise_variance[:1])
+    # One slice is projected back in another order of sums, of 25 filtered views of up to 10 in single
+    # precision: 1e-5 of the image's range, which the untrained network may make a few times larger.
+    change = method(both, []).x[:1] - method(first, []).x
+    assert float(change.square().mean().sqrt()) < 1e-4
 
 
 def test_bfloat16_rounds_inside_the_network_alone(real_slice, method):

@@ -87,7 +87,7 @@ def test_fine_detector_holds_nothing_that_the_image_cannot(filter):
 
 
 def test_unknown_filter_is_refused():
-    with pytest.raises(OptionError, match="--filter boxcar: unknown, expected one of ramp, hann"):
+    with pytest.raises(OptionError, match="filter boxcar: unknown, expected one of ramp, hann"):
         frequency_response(64, "boxcar")
 
 
