@@ -47,7 +47,7 @@ class DenoiserTask(SliceTask):
         return squared_error(network(noisy), crops)
 
     def found(self, network: nn.Module) -> torch.Tensor:
-        """Of the noisy slices."""
+        """The network's estimate from the noisy slices."""
         return in_one_pass(network, self._shown)
 
 

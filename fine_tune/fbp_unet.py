@@ -56,7 +56,7 @@ class FBPUNetTask(SliceTask):
         return squared_error(network(back_projected), slices)
 
     def found(self, network: nn.Module) -> torch.Tensor:
-        """Of the FBP."""
+        """The network's estimate from the FBP."""
         return in_one_pass(network, self._shown)
 
 

@@ -77,7 +77,7 @@ class RefinerTask(SliceTask):
         return squared_error(network(image), slices)
 
     def found(self, network: nn.Module) -> torch.Tensor:
-        """Of FBP-UNet's estimate, in two rounds."""
+        """The network's result after two rounds from FBP-UNet's estimate."""
         device = next(network.parameters()).device
         image, sinogram = self._shown.to(device), self._held_out_sinogram.to(device)
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""The errors that a user can cause, one kind for each door a mistake comes in by."""
+"""The errors that a user can cause, one class per source of error."""
 
 from __future__ import annotations
 

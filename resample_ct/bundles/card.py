@@ -103,7 +103,7 @@ class BundleCard(BaseModel, ABC):
 
 
 class ScheduleSettings(BaseModel):
-    """Of `NoiseSchedule`."""
+    """The settings of a `NoiseSchedule`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -117,7 +117,7 @@ class ScheduleSettings(BaseModel):
 
 
 class LatentPriorCard(BundleCard):
-    """Of a latent diffusion model: an autoencoder, and a UNet that tells its latents from noise.
+    """The card of a latent diffusion model: an autoencoder, and a UNet that tells its latents from noise.
 
     Attributes:
         autoencoder: E and D.

@@ -15,7 +15,7 @@ from resample_ct.networks.settings import NetworkSettings
 
 
 class DenoiserCard(BundleCard):
-    """Of both kinds.
+    """What a denoiser's bundle says of itself, whichever of the two kinds it is.
 
     Attributes:
         denoiser: the network.
@@ -37,7 +37,7 @@ class DenoiserCard(BundleCard):
 
 
 class DnCNNCard(DenoiserCard):
-    """Of ADMM-PnP's denoiser."""
+    """What the bundle of ADMM-PnP's denoiser says of itself."""
 
     method: ClassVar[str] = "admm-pnp"
     option: ClassVar[str] = "dncnn"
@@ -47,7 +47,7 @@ class DnCNNCard(DenoiserCard):
 
 
 class UNetDenoiserCard(DenoiserCard):
-    """Of PnP-UNet's denoiser."""
+    """What the bundle of PnP-UNet's denoiser says of itself."""
 
     method: ClassVar[str] = "pnp-unet"
     option: ClassVar[str] = "unet-denoiser"

@@ -11,7 +11,7 @@ from resample_ct.networks.slice_unet import SliceUNet
 
 
 class FBPUNetCard(SliceUNetCard):
-    """Of the network that takes the streaks out of an FBP."""
+    """The card of the network that removes the streaks of an FBP."""
 
     method: ClassVar[str] = "fbp-unet"
     option: ClassVar[str] = "fbp-unet"

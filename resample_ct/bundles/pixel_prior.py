@@ -13,7 +13,7 @@ from resample_ct.prior.pixel import PixelPrior
 
 
 class PixelPriorCard(BundleCard):
-    """Of a diffusion model on pixels: one UNet that predicts the clean slice."""
+    """The card of a diffusion model on pixels: one UNet that predicts the clean slice."""
 
     method: ClassVar[str] = "dds"
     option: ClassVar[str] = "pixel-prior"

@@ -11,7 +11,7 @@ from resample_ct.networks.slice_unet import Refiner
 
 
 class RefinerCard(SliceUNetCard):
-    """Of the network that takes out what FBP-UNet left and the measurement allows.
+    """The card of the network that removes the errors that FBP-UNet left.
 
     Attributes:
         behind: hash of the FBP-UNet whose estimates it was trained on.

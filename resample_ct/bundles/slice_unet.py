@@ -12,7 +12,7 @@ from resample_ct.networks.settings import NetworkSettings
 
 
 class SliceUNetCard(BundleCard):
-    """Of both kinds, FBP-UNet's and the refiner's.
+    """What the cards of FBP-UNet and of the refiner share.
 
     Attributes:
         unet: the network.

@@ -152,7 +152,7 @@ def summarise(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def summarise_lesions(
     lesions: Sequence[dict[str, Any]], blobs: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Of each method under each condition: lesions inserted and kept, and blobs invented a slice."""
+    """Count, for each method and condition, the lesions inserted and kept and the blobs invented."""
     rows = []
     for condition, method in dict.fromkeys((b["condition"], b["method"]) for b in blobs):
         made = [b["invented"] for b in blobs if (b["condition"], b["method"]) == (condition, method)]

@@ -81,7 +81,7 @@ class Section:
         return sorted(found)
 
     def fate(self, method: str, kind: tuple[str, float, float]) -> str:
-        """Of one kind of lesion by one method."""
+        """How many lesions of one kind survived one method, and their mean kept contrast."""
         for row in self.lesions:
             for k in row["kinds"]:
                 if row["method"] == method and (k["tissue"], k["contrast_hu"], k["diameter_mm"]) == kind:

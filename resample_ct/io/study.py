@@ -81,7 +81,7 @@ class Study:
         return self.load(self.order[index])
 
     def sha256(self) -> str:
-        """Of the HU of all slices, float32, one after another, however the files are packed or named.
+        """SHA-256 of all slices' HU as float32, however the files are packed or named.
 
         Raises StudyError for a slice that cannot be decoded.
         """

@@ -57,7 +57,7 @@ class DnCNNSettings(NetworkSettings):
     architecture: Literal["dncnn"] = "dncnn"
 
     def arguments(self) -> dict[str, Any]:
-        """Of DnCNN."""
+        """Keyword arguments of DnCNN."""
         return {"depth": self.depth, "features": self.features}
 
 

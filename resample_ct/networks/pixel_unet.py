@@ -52,5 +52,5 @@ class PixelUNetSettings(DiffusionUNetSettings):
     architecture: Literal["pixel-clean-unet"] = "pixel-clean-unet"
 
     def arguments(self) -> dict[str, Any]:
-        """Of PixelUNet."""
+        """Keyword arguments of PixelUNet."""
         return {"block": self.block, "image_channels": self.image_channels, **self.levels()}

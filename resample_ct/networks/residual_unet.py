@@ -61,5 +61,5 @@ class ResidualUNetSettings(NetworkSettings):
     architecture: Literal["residual-unet"] = "residual-unet"
 
     def arguments(self) -> dict[str, Any]:
-        """Of ResidualUNet."""
+        """Keyword arguments of ResidualUNet."""
         return {"features": list(self.features), "norm_groups": self.norm_groups}

@@ -60,7 +60,7 @@ class AutoencoderSettings(NetworkSettings):
         return 1
 
     def arguments(self) -> dict[str, Any]:
-        """Of AutoencoderKL."""
+        """Keyword arguments of AutoencoderKL."""
         return {
             "spatial_dims": 2,
             "in_channels": self.image_channels,
@@ -92,7 +92,7 @@ class VQAutoencoderSettings(NetworkSettings):
     architecture: Literal["vq-autoencoder"] = "vq-autoencoder"
 
     def arguments(self) -> dict[str, Any]:
-        """Of VQAutoencoder."""
+        """Keyword arguments of VQAutoencoder."""
         return {
             "image_channels": self.image_channels,
             "channels": list(self.channels),
@@ -142,7 +142,7 @@ class UNetSettings(DiffusionUNetSettings):
     architecture: Literal["diffusion-unet"] = "diffusion-unet"
 
     def arguments(self) -> dict[str, Any]:
-        """Of DiffusionModelUNet."""
+        """Keyword arguments of DiffusionModelUNet."""
         return {
             "spatial_dims": 2,
             "in_channels": self.latent_channels,

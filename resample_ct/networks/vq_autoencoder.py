@@ -26,7 +26,7 @@ class GroupNormSiLU(nn.GroupNorm):
     """Group norm, then SiLU, under the norm's own names."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Of any shape that a group norm takes."""
+        """Normalise and apply SiLU to a tensor of any shape that a group norm takes."""
         return silu(super().forward(x))
 
 

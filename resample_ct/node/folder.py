@@ -77,7 +77,7 @@ class StateFolder:
         return path
 
     def sweep(self, known: set[Path]) -> int:
-        """Delete files that no success was answered for. Returns their number."""
+        """Delete files of instances that were not acknowledged. Returns their number."""
         found = [path for path in self.incoming.glob("*/*") if path not in known]
         found += self.arriving.iterdir()
         for path in found:

@@ -1,4 +1,4 @@
-"""Answers C-ECHO and C-STORE: an instance that success is answered for is on disk and in the queue."""
+"""Answers C-ECHO and C-STORE; Success only once an instance is on disk and in the queue."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Receiver:
         return int(server.server_address[1])
 
     def stop(self) -> None:
-        """Stop listening and abort what is open; what success was answered for is kept."""
+        """Stop listening and abort open associations; acknowledged instances are kept."""
         if self._server is not None:
             self._server.stop()
 

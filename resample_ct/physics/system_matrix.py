@@ -25,7 +25,7 @@ Crossings = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def _view(n: int, lines: tuple[np.ndarray, np.ndarray]) -> Crossings:
-    """Of one view's rays, the lines of `theta` and `s`, through n x n pixels."""
+    """Matrix of one view's rays, the lines of `theta` and `s`, through n x n pixels."""
     theta, s = lines
     if not np.array_equal(theta, theta[::-1]) or not np.array_equal(s, -s[::-1]):
         return _rays(n, theta, s)

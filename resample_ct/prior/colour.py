@@ -25,7 +25,7 @@ class ColourPrior:
 
     @property
     def window(self) -> Window:
-        """Of the slices that the same prior takes; without meaning for colour."""
+        """HU window of the grey prior's slices; it has no meaning for colour."""
         return self.prior.window
 
     @property

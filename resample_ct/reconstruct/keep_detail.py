@@ -28,25 +28,25 @@ class DetailKeepingPrior:
 
     @property
     def unet(self) -> nn.Module:
-        """The prior's."""
+        """The wrapped prior's network."""
         return self.prior.unet
 
     @property
     def window(self) -> Window:
-        """The prior's."""
+        """The wrapped prior's HU window."""
         return self.prior.window
 
     @property
     def schedule(self) -> NoiseSchedule:
-        """The prior's."""
+        """The wrapped prior's noise schedule."""
         return self.prior.schedule
 
     def predict_noise(self, z: torch.Tensor, t: int) -> torch.Tensor:
-        """The prior's."""
+        """The wrapped prior's prediction of the noise in z."""
         return self.prior.predict_noise(z, t)
 
     def encode(self, image: torch.Tensor) -> torch.Tensor:
-        """The prior's."""
+        """The wrapped prior's latent of an image."""
         return self.prior.encode(image)
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:

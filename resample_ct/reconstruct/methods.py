@@ -60,7 +60,7 @@ class Method:
 
     @property
     def class_name(self) -> str:
-        """Of the class that it is an object of."""
+        """Name of the class that the method is an object of."""
         return self.made_by.partition(":")[2].partition(".")[0]
 
     def needs_with(self, options: MethodOptions) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from resample_ct.solvers.solution import Solution
 
 @dataclass(frozen=True)
 class PnPUNetSettings:
-    """Of the iteration.
+    """Settings of the iteration.
 
     Attributes:
         iterations: denoisings.

@@ -113,7 +113,7 @@ def stochastic_encode(
 def unconditional_samples(
     prior: DiffusionPrior, shape: Sequence[int], steps: int, generators: Sequence[torch.Generator]
 ) -> torch.Tensor:
-    """Slices (B, 1, H, W) that the prior makes up, one a generator, by ancestral sampling.
+    """Unconditional samples (B, 1, H, W) of the prior, one a generator, by ancestral sampling.
 
     DDIM with eta = 1: fresh noise corrects what an early step got wrong, where deterministic steps of a
     small network carried it to the end.

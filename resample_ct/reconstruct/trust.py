@@ -49,7 +49,7 @@ UNSEEN_SHARE_LIMIT = 0.02
 
 @dataclass(frozen=True)
 class Trust:
-    """Of one slice.
+    """What one slice's result says for and against the prior.
 
     Attributes:
         misfit_share: of the sinogram's root mean square.

@@ -23,11 +23,11 @@ class Network(Protocol):
 
     @property
     def name(self) -> str:
-        """Of its bundle."""
+        """Name of the bundle that the network came from."""
 
     @property
     def sha256(self) -> str:
-        """Of its weights."""
+        """Hash of the network's weights."""
 
     @property
     def window(self) -> Window:

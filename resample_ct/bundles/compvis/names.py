@@ -45,7 +45,7 @@ def _tensors(modules: Modules) -> Names:
 
 
 def unet_names(settings: UNetSettings) -> Names:
-    """Of the noise predictor, raw weights; `ema_name` gives the averaged ones."""
+    """Names of the noise predictor's tensors, as last trained; `ema_name` gives the averaged ones."""
     return _tensors((UNET + theirs, ours) for theirs, ours in _unet(settings))
 
 
@@ -109,7 +109,7 @@ def _unet_attention(theirs: str, ours: str) -> Modules:
 
 
 def autoencoder_names(settings: VQAutoencoderSettings) -> Names:
-    """Of encoder, decoder, the two 1x1 convolutions and the codebook."""
+    """Names of the tensors of encoder, decoder, the two 1x1 convolutions and the codebook."""
     names = _tensors((FIRST_STAGE + theirs, ours) for theirs, ours in _autoencoder(settings))
     return names | {f"{FIRST_STAGE}quantize.embedding.weight": ("codebook",)}
 

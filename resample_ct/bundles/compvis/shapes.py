@@ -44,7 +44,7 @@ def _has(state: Tensors, prefix: str) -> bool:
 
 
 def _width(state: Tensors, block: str) -> int:
-    """Of a residual block, from a tensor that every kind has; another one if that is missing."""
+    """Width of a residual block, from the first tensor of it that the checkpoint has."""
     names = (f"{block}.{name}" for name in ("out_layers.0", "out_layers.3", "norm2", "conv2"))
     sizes = [len(state[f"{name}.bias"]) for name in names if f"{name}.bias" in state]
     if not sizes:
