@@ -74,17 +74,25 @@ def write_montage(
         told = [_told(figures.get((name, index), {})) for name in hu]
         known = None if truth is None else window.to_hu(truth[place])
         rows += _rows(index, known, hu, expected, told)
-    figure = Figure(
-        figsize=(_PANEL_INCHES * len(titles) + 1.3, (_PANEL_INCHES + 0.25) * len(rows) + 0.5),
-        facecolor="black",
-        layout="constrained",
+    width, height = _PANEL_INCHES * len(titles) + 1.1, (_PANEL_INCHES + 0.2) * len(rows) + 0.6
+    figure = Figure(figsize=(width, height), facecolor="black")
+    # The last column is the colour bars'.
+    axes = figure.subplots(
+        len(rows),
+        len(titles) + 1,
+        squeeze=False,
+        width_ratios=[1.0] * len(titles) + [0.06],
+        gridspec_kw={"wspace": 0.04, "hspace": 0.12},
     )
-    axes = figure.subplots(len(rows), len(titles), squeeze=False)
+    figure.subplots_adjust(
+        left=0.45 / width, right=1 - 0.5 / width, bottom=0.25 / height, top=1 - 0.55 / height
+    )
     for line, row in zip(axes, rows, strict=True):
         _draw(figure, line, row)
-    for axis, title in zip(axes[0], titles, strict=True):
+    for axis, title in zip(axes[0], titles, strict=False):
         axis.set_title(title, color="white", fontsize=10)
-    figure.suptitle("Derived by ReSample-CT. Research only.", color="white", fontsize=9)
+    statement = "Derived by ReSample-CT. Research only."
+    figure.text(0.5, 1 - 0.12 / height, statement, color="white", fontsize=9, ha="center", va="top")
     figure.savefig(path, dpi=100)
 
 
@@ -118,8 +126,9 @@ def _rows(
 
 
 def _draw(figure: Figure, axes: Sequence[Axes], row: _Row) -> None:
+    *panels, scale = axes
     drawn = None
-    for axis, image, caption in zip(axes, row.images, row.captions, strict=True):
+    for axis, image, caption in zip(panels, row.images, row.captions, strict=True):
         axis.set_xticks([])
         axis.set_yticks([])
         axis.set_facecolor("black")
@@ -129,10 +138,12 @@ def _draw(figure: Figure, axes: Sequence[Axes], row: _Row) -> None:
         if image is not None:
             drawn = axis.imshow(image, cmap=row.colormap, vmin=row.low, vmax=row.high)
     axes[0].set_ylabel(row.name, color="white", fontsize=8)
-    if drawn is not None:
-        bar = figure.colorbar(drawn, ax=list(axes), fraction=0.02, pad=0.01, aspect=12)
-        bar.set_label("HU", color="white", fontsize=7)
-        bar.ax.tick_params(colors="white", labelsize=7)
+    if drawn is None:
+        scale.axis("off")
+        return
+    bar = figure.colorbar(drawn, cax=scale)
+    bar.set_label("HU", color="white", fontsize=7)
+    scale.tick_params(colors="white", labelsize=7)
 
 
 def _told(record: Mapping[str, Any]) -> str:
