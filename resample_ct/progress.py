@@ -123,6 +123,19 @@ def listening(tell: _Tell) -> Iterator[None]:
         _listener.reset(token)
 
 
+def within(update: Update, done: float, size: float, total: float, label: str) -> _Tell:
+    """Tell of the share of some work as of so much of all that there is.
+
+    Args:
+        update: told.
+        done: before that work.
+        size: of that work.
+        total: of all.
+        label: what is at work.
+    """
+    return lambda share: update(min(done + share * size, total), total, label)
+
+
 @contextmanager
 def part(first: float, last: float) -> Iterator[None]:
     """While the block lasts, the share that is told in it is that of a part of the whole.
@@ -140,7 +153,7 @@ def part(first: float, last: float) -> Iterator[None]:
     tell(last)
 
 
-def steps(items: Collection[Item]) -> Iterator[Item]:
+def track(items: Collection[Item]) -> Iterator[Item]:
     """Go through a method's steps; who listens hears after each which share of them is done.
 
     Steps within a step are parts of it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from resample_ct import progress
-from resample_ct.progress import Pace, listening, part, progress_bar, steps
+from resample_ct.progress import Pace, listening, part, progress_bar, track, within
 
 
 class Clock:
@@ -79,25 +79,33 @@ def heard():
 
 def test_steps_within_steps_and_parts_are_one_share_that_only_rises(heard):
     with part(0, 0.5):
-        for _ in steps("ab"):
-            for _ in steps("cd"):
+        for _ in track("ab"):
+            for _ in track("cd"):
                 pass
     with part(0.5, 1):
-        for _ in steps("ef"):
+        for _ in track("ef"):
             pass
     assert heard == sorted(heard)
     assert list(dict.fromkeys(heard)) == [0.125, 0.25, 0.375, 0.5, 0.75, 1.0]
 
 
 def test_steps_are_gone_through_where_nobody_listens():
-    assert list(steps([1, 2, 3])) == [1, 2, 3]
+    assert list(track([1, 2, 3])) == [1, 2, 3]
 
 
 def test_nobody_hears_of_a_loop_that_an_error_ended():
-    shares, kept = [], steps("ab")
+    shares, kept = [], track("ab")
     with pytest.raises(KeyError), listening(shares.append):
         for _ in kept:
             raise KeyError
     kept.close()
-    list(steps("ab"))
+    list(track("ab"))
     assert shares == []
+
+
+def test_work_within_all_ends_where_the_next_begins():
+    seen = []
+    tell = within(lambda *told: seen.append(told), 2.0, 4.0, 6.0, "tv")
+    for share in (0.0, 0.5, 1.0):
+        tell(share)
+    assert seen == [(2.0, 6.0, "tv"), (4.0, 6.0, "tv"), (6.0, 6.0, "tv")]

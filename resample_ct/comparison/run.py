@@ -23,10 +23,10 @@ from resample_ct.peak_memory import forget_peak, peak_mb
 from resample_ct.physics.backends import make_projector
 from resample_ct.physics.noise import parse_noise
 from resample_ct.prior.latent import LatentPrior
-from resample_ct.progress import Update, silent
+from resample_ct.progress import Update, listening, silent, within
 from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.fbp_unet import FBPUNet
-from resample_ct.reconstruct.methods import METHODS
+from resample_ct.reconstruct.methods import METHODS, shares_of_time
 from resample_ct.run.inputs import Batch, Problem, Source, pose_simulated, read_source
 from resample_ct.run.networks import Models, read_models
 from resample_ct.run.outputs import BatchFiles
@@ -60,7 +60,11 @@ def compare(comparison: Comparison, resume: bool, progress: Update = silent) -> 
     inputs = {"weights": models.record(), "identity": [problem.identity for _, problem in posed]}
     with work_folder(common.out, comparison.record() | inputs, resume) as partial:
         passes = 2 if comparison.lesions else 1
-        steps = _Steps(progress, sum(len(p.indices) for _, p in posed) * len(methods) * passes)
+        steps = _Steps(
+            progress,
+            sum(len(p.indices) for _, p in posed) * len(methods) * passes,
+            shares_of_time(methods),
+        )
         finished = [
             _run(comparison, condition, problem, methods, models, partial, steps)
             for condition, problem in posed
@@ -84,14 +88,15 @@ def _notes(part: Finished) -> list[str]:
 
 @dataclass
 class _Steps:
-    """Slices done, of all."""
+    """Slices done, of all; each counts by its method's share of the time."""
 
     progress: Update
-    total: int
-    done: int = 0
+    total: float
+    weights: dict[str, float]
+    done: float = 0.0
 
-    def say(self, label: str, more: int = 0) -> None:
-        self.done += more
+    def say(self, label: str, more: float = 0.0) -> None:
+        self.done = min(self.done + more, self.total)
         self.progress(self.done, self.total, label)
 
 
@@ -147,19 +152,22 @@ def _method(
     """The batches of one method that are not on disk yet; its refusal, where it refuses."""
     files.folder.mkdir(parents=True, exist_ok=True)
     for first, stop in files.ranges:
-        steps.say(f"{name}, {condition.job.n_angles} views, {condition.job.noise}")
+        label = f"{name}, {condition.job.n_angles} views, {condition.job.noise}"
+        size = steps.weights[name] * (stop - first)
+        steps.say(label)
         if not files.path(name, first).exists():
             batch = load(problem.indices[first:stop])
             forget_peak()
             try:
-                image, records, spread = reconstruct_batch(
-                    condition.job, problem, method, name, batch, prior
-                )
+                with listening(within(steps.progress, steps.done, size, steps.total, label)):
+                    image, records, spread = reconstruct_batch(
+                        condition.job, problem, method, name, batch, prior
+                    )
             except ResampleCTError as refusal:
                 return str(refusal)
             peak = {"peak_memory_mb": peak_mb()}
             files.save(name, first, image, [record | peak for record in records], spread)
-        steps.say(name, stop - first)
+        steps.say(label, size)
     return None
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import torch
 
 from resample_ct.networks.denoiser import Denoiser
+from resample_ct.progress import track
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.solvers.cg import cgls, regularised_data_consistency
 from resample_ct.solvers.solution import Solution
@@ -55,7 +56,7 @@ class ADMMPnP:
         with torch.no_grad():
             v = cgls(operator, y, s.solver_iterations).x
             u = torch.zeros_like(v)
-            for _ in range(s.iterations):
+            for _ in track(range(s.iterations)):
                 x = regularised_data_consistency(operator, y, v - u, s.tau, s.solver_iterations).x
                 v = self.denoiser(x + u)
                 u = u + x - v

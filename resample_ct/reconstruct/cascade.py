@@ -16,6 +16,7 @@ import torch
 
 from resample_ct.errors import PriorError
 from resample_ct.networks.slice_unet import Refiner, SliceUNet
+from resample_ct.progress import part, track
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.consistency import optimise_pixels
 from resample_ct.reconstruct.fbp_unet import LAST_ITERATIONS, FBPUNet, consistent
@@ -77,6 +78,7 @@ class Cascade:
         """See `Reconstructor`."""
         network = over_flips(self.refiner) if self.flips else self.refiner
         image = first_image(self.fbp_unet, measurement)
-        for _ in range(self.rounds - 1):
-            image = refined(network, measurement, image, ROUND_ITERATIONS).x
+        with part(0.0, (self.rounds - 1) / self.rounds):
+            for _ in track(range(self.rounds - 1)):
+                image = refined(network, measurement, image, ROUND_ITERATIONS).x
         return refined(network, measurement, image, LAST_ITERATIONS)

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 
 from resample_ct.prior.diffusion import DiffusionPrior
+from resample_ct.progress import track
 from resample_ct.randomness import randn
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.guidance import unit_gain
@@ -80,7 +81,7 @@ class LatentDAPS:
         with torch.no_grad():
             a = self._nearest(sigmas[0])[1]
             z = (1 - a) ** 0.5 * pure_noise(self.prior, measurement, generators)
-            for level, sigma in enumerate(sigmas):
+            for level, sigma in enumerate(track(sigmas)):
                 z_hat = self._denoise(z, sigma, generators)
                 z_0 = self._langevin(measurement, z_hat, sigma, beta, s.rate * shares[level], generators)
                 if level + 1 < len(sigmas):

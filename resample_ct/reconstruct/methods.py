@@ -49,6 +49,8 @@ class Method:
         made_by: "module:class" in this folder, or a function of the class, that builds it.
         needs: names of `resample_ct.bundles.kinds.BUNDLES`, whose networks are its first arguments.
         takes: fields of `MethodOptions`, which are its arguments by keyword.
+        seconds: a slice takes about as long on two processor cores (docs/methods.md), by which the time
+            that is left is told.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Method:
     made_by: str
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    seconds: float = 1.0
 
     @property
     def class_name(self) -> str:
@@ -82,17 +85,24 @@ class Method:
 
 
 _METHODS = (
-    Method("fbp", "FBP", "Filtered back-projection.", "classical:FBP", takes=("filter",)),
-    Method("cgls", "CGLS", "Least squares by conjugate gradients, stopped early.", "classical:CGLS"),
-    Method("sirt", "SIRT", "Simultaneous iterative reconstruction.", "classical:SIRT"),
-    Method("tv", "TV", "Total variation, its weight set by the noise.", "classical:TV"),
-    Method("fbp-unet", "FBP-UNet", "A UNet on the FBP.", "fbp_unet:FBPUNet", ("fbp-unet",)),
+    Method("fbp", "FBP", "Filtered back-projection.", "classical:FBP", takes=("filter",), seconds=0.02),
+    Method(
+        "cgls",
+        "CGLS",
+        "Least squares by conjugate gradients, stopped early.",
+        "classical:CGLS",
+        seconds=0.04,
+    ),
+    Method("sirt", "SIRT", "Simultaneous iterative reconstruction.", "classical:SIRT", seconds=0.1),
+    Method("tv", "TV", "Total variation, its weight set by the noise.", "classical:TV", seconds=0.2),
+    Method("fbp-unet", "FBP-UNet", "A UNet on the FBP.", "fbp_unet:FBPUNet", ("fbp-unet",), seconds=0.1),
     Method(
         "cascade",
         "Cascade",
         "FBP-UNet, then rounds of a second UNet, each made consistent with the data.",
         "cascade:Cascade",
         ("fbp-unet", "refiner"),
+        seconds=0.9,
     ),
     Method(
         "pnp-unet",
@@ -100,21 +110,52 @@ _METHODS = (
         "Proximal gradient descent with a UNet as denoiser.",
         "pnp_unet:PnPUNet",
         ("unet-denoiser",),
+        seconds=2.4,
     ),
-    Method("admm-pnp", "ADMM-PnP", "ADMM with DnCNN as denoiser.", "admm_pnp:ADMMPnP", ("dncnn",)),
-    Method("dps", "DPS", "Diffusion posterior sampling on pixels.", "dps:DPS", ("pixel-prior",)),
-    Method("mcg", "MCG", "DPS with manifold-constrained gradients.", "mcg:MCG", ("pixel-prior",)),
-    Method("ddrm", "DDRM", "Diffusion in the projector's spectrum.", "ddrm:DDRM", ("pixel-prior",)),
-    Method("dmps", "DMPS", "Diffusion with a model of the likelihood.", "dmps:DMPS", ("pixel-prior",)),
-    Method("dds", "DDS", "Diffusion with conjugate-gradient steps.", "dds:DDS", ("pixel-prior",)),
-    Method("latent-dps", "Latent-DPS", "DPS on latents.", "latent_dps:LatentDPS", ("prior",)),
-    Method("psld", "PSLD", "Latent DPS with a gluing gradient.", "psld:PSLD", ("prior",)),
+    Method(
+        "admm-pnp",
+        "ADMM-PnP",
+        "ADMM with DnCNN as denoiser.",
+        "admm_pnp:ADMMPnP",
+        ("dncnn",),
+        seconds=1.3,
+    ),
+    Method(
+        "dps", "DPS", "Diffusion posterior sampling on pixels.", "dps:DPS", ("pixel-prior",), seconds=6.6
+    ),
+    Method(
+        "mcg", "MCG", "DPS with manifold-constrained gradients.", "mcg:MCG", ("pixel-prior",), seconds=7.6
+    ),
+    Method(
+        "ddrm",
+        "DDRM",
+        "Diffusion in the projector's spectrum.",
+        "ddrm:DDRM",
+        ("pixel-prior",),
+        seconds=2.5,
+    ),
+    Method(
+        "dmps",
+        "DMPS",
+        "Diffusion with a model of the likelihood.",
+        "dmps:DMPS",
+        ("pixel-prior",),
+        seconds=6.5,
+    ),
+    Method(
+        "dds", "DDS", "Diffusion with conjugate-gradient steps.", "dds:DDS", ("pixel-prior",), seconds=2.9
+    ),
+    Method(
+        "latent-dps", "Latent-DPS", "DPS on latents.", "latent_dps:LatentDPS", ("prior",), seconds=18.9
+    ),
+    Method("psld", "PSLD", "Latent DPS with a gluing gradient.", "psld:PSLD", ("prior",), seconds=17.4),
     Method(
         "latent-daps",
         "Latent DAPS",
         "Annealed sampling on latents.",
         "latent_daps:LatentDAPS",
         ("prior",),
+        seconds=17.1,
     ),
     Method(
         "resample",
@@ -123,6 +164,7 @@ _METHODS = (
         "resample:ReSample.started",
         ("prior",),
         ("settings",),
+        seconds=5,
     ),
 )
 METHODS: dict[str, Method] = {method.name: method for method in _METHODS}
@@ -157,3 +199,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_classes()])
+
+
+def shares_of_time(names: Iterable[str]) -> dict[str, float]:
+    """How long a slice takes by each of some methods, as a share of their mean."""
+    seconds = {name: METHODS[name].seconds for name in names}
+    mean = sum(seconds.values()) / len(seconds)
+    return {name: value / mean for name, value in seconds.items()}

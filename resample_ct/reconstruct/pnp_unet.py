@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import torch
 
 from resample_ct.networks.denoiser import Denoiser
+from resample_ct.progress import track
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.solvers.cg import cgls
 from resample_ct.solvers.solution import Solution
@@ -51,6 +52,6 @@ class PnPUNet:
         operator, y = measurement.linear, measurement.sinogram
         with torch.no_grad():
             x = y.new_zeros(len(y), operator.channels, *operator.domain_shape)
-            for _ in range(s.iterations):
+            for _ in track(range(s.iterations)):
                 x = self.denoiser(x + cgls(operator, y - operator(x), s.gradient_iterations).x)
             return measurement.solution(x, s.iterations, "iterations")

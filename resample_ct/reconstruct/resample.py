@@ -15,6 +15,7 @@ import torch
 
 from resample_ct.errors import OptionError
 from resample_ct.prior.diffusion import DiffusionPrior
+from resample_ct.progress import part, track
 from resample_ct.reconstruct.base import Measurement, Reconstructor
 from resample_ct.reconstruct.cascade import Cascade
 from resample_ct.reconstruct.classical import TV
@@ -33,6 +34,9 @@ from resample_ct.reconstruct.sampling import (
 from resample_ct.reconstruct.start import CascadeStart, FBPUNetStart, OwnStart, Start, TVStart
 from resample_ct.reconstruct.uncertainty import expected_error
 from resample_ct.solvers.solution import Solution
+
+# Of the time that the presets take, for the time that is left.
+_START_SHARE, _FINAL_SHARE = 0.5, 0.3
 
 
 @dataclass(frozen=True)
@@ -88,21 +92,24 @@ class ReSample:
         found = samples = None
         with torch.no_grad():
             if self.start is not None:
-                found = self.start(measurement, generators)
-            for _ in range(self.settings.rounds):
-                encoded, sampler = None, self
-                if found is not None:
-                    image = found.x.clamp(0.0, 1.0)
-                    encoded = self.prior.encode(image)
-                    if self.settings.keep_detail:
-                        kept = DetailKeepingPrior(self.prior, image - self.prior.decode(encoded))
-                        sampler = replace(self, prior=kept)
-                drawn = [
-                    sampler._sample(measurement, encoded, generators)
-                    for _ in range(self.settings.samples)
-                ]
-                samples = torch.stack([sample.x for sample in drawn])
-                found = self._finish(measurement, samples.mean(dim=0), drawn[-1])
+                with part(0.0, _START_SHARE):
+                    found = self.start(measurement, generators)
+            with part(0.0 if self.start is None else _START_SHARE, 1.0):
+                for _ in track(range(self.settings.rounds)):
+                    encoded, sampler = None, self
+                    if found is not None:
+                        image = found.x.clamp(0.0, 1.0)
+                        encoded = self.prior.encode(image)
+                        if self.settings.keep_detail:
+                            kept = DetailKeepingPrior(self.prior, image - self.prior.decode(encoded))
+                            sampler = replace(self, prior=kept)
+                    with part(0.0, 1.0 - _FINAL_SHARE):
+                        drawn = [
+                            sampler._sample(measurement, encoded, generators)
+                            for _ in track(range(self.settings.samples))
+                        ]
+                    samples = torch.stack([sample.x for sample in drawn])
+                    found = self._finish(measurement, samples.mean(dim=0), drawn[-1])
         assert found is not None and samples is not None
         return found, samples
 
@@ -116,7 +123,7 @@ class ReSample:
         s, schedule = self.settings, self.prior.schedule
         times = schedule.timesteps(s.steps, None if s.start is None else s.start.t)
         z = self._initial(measurement, encoded, times[0], generators)
-        for step, t in enumerate(times):
+        for step, t in enumerate(track(times)):
             following = times[step + 1] if step + 1 < len(times) else None
             a = float(schedule.alpha_bar[t])
             a_next = 1.0 if following is None else float(schedule.alpha_bar[following])

@@ -8,6 +8,7 @@ import torch
 
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.prior.schedule import NoiseSchedule
+from resample_ct.progress import track
 from resample_ct.randomness import randn
 from resample_ct.reconstruct.base import Measurement
 
@@ -27,7 +28,7 @@ def reverse_times(
 ) -> Iterator[tuple[int, float, float]]:
     """t, abar_t and the abar of the time after it, from noise to the clean image, where it is 1."""
     times = schedule.timesteps(steps, start)
-    for t, following in zip(times, [*times[1:], None], strict=True):
+    for t, following in track(list(zip(times, [*times[1:], None], strict=True))):
         after = 1.0 if following is None else float(schedule.alpha_bar[following])
         yield t, float(schedule.alpha_bar[t]), after
 

@@ -20,9 +20,9 @@ from resample_ct.io.nifti_write import notes_on_parts
 from resample_ct.metrics import SliceMetrics, compare
 from resample_ct.physics.backends import make_projector
 from resample_ct.prior.latent import LatentPrior
-from resample_ct.progress import Update, silent
+from resample_ct.progress import Update, listening, silent, within
 from resample_ct.reconstruct.base import Measurement, Reconstructor
-from resample_ct.reconstruct.methods import METHODS
+from resample_ct.reconstruct.methods import METHODS, shares_of_time
 from resample_ct.reconstruct.trust import notes_on_rays
 from resample_ct.run.batch import reconstruct_slices
 from resample_ct.run.cluster import finish_batches
@@ -42,7 +42,8 @@ def reconstruct(
     Args:
         job: what to do.
         resume: continue `<out>.partial` of an interrupted run of the same job.
-        progress: called with slices done, slices in all, and the method at work.
+        progress: called with slices done, slices in all, and the method at work; a slice
+            counts by its method's share of the time.
         cluster: address of a Dask scheduler whose workers compute the batches; None computes here.
 
     Returns:
@@ -64,18 +65,21 @@ def reconstruct(
         if cluster is not None:
             finish_batches(cluster, job, problem, models, files, reconstruct_batch, progress)
         total = len(methods) * len(problem.indices)
-        done = 0
+        done, weights = 0.0, shares_of_time(methods)
         for name, method in methods.items():
             for first, stop in files.ranges:
-                progress(done, total, name)
+                size = weights[name] * (stop - first)
+                tell = within(progress, done, size, total, name)
+                tell(0.0)
                 if not files.path(name, first).exists():
                     batch = problem.load(problem.indices[first:stop])
-                    found = reconstruct_batch(job, problem, method, name, batch, models.prior)
+                    with listening(tell):
+                        found = reconstruct_batch(job, problem, method, name, batch, models.prior)
                     files.save(name, first, *found)
-                done += stop - first
+                done += size
         doubted = [note for name in methods for note in doubts(files.records(name))]
         problem = problem.with_notes([*doubted, *notes_on_parts(problem.grid)])
-        progress(done, total, "writing")
+        progress(total, total, "writing")
         results = partial / "results"
         # Left by a run that was stopped while it wrote.
         shutil.rmtree(results, ignore_errors=True)

@@ -31,7 +31,7 @@ from resample_ct.operators.image.tasks import TASKS, degraded_picture
 from resample_ct.prior.colour import ColourPrior
 from resample_ct.prior.diffusion import DiffusionPrior
 from resample_ct.prior.latent import LatentPrior
-from resample_ct.progress import Update, silent
+from resample_ct.progress import Update, listening, silent, within
 from resample_ct.randomness import randn
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.resample import ReSample
@@ -118,13 +118,14 @@ def restore(job: RestoreJob, progress: Update = silent) -> list[dict[str, Any]]:
     method = ReSample(prior, job.settings)
     restored, degraded, records = [], [], []
     for place, index in enumerate(images.indices):
-        progress(place, len(images.indices), job.task)
+        tell = within(progress, place, 1.0, len(images.indices), job.task)
+        tell(0.0)
         truth = images.truth[place : place + 1]
         clean = operator(truth.to(job.device))
         noise = randn(clean.shape, slice_generators(job.seed, [index], _NOISE_STREAM)).to(clean)
         variance = torch.full((1,), job.sigma**2).to(clean)
         measurement = Measurement(operator, clean + job.sigma * noise, variance)
-        with torch.no_grad():
+        with torch.no_grad(), listening(tell):
             found = method(measurement, method_generators(job.seed, [index]))
             image = found.x.clamp(0, 1)
             residual = float(measurement.residual(image))
