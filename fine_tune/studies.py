@@ -17,6 +17,7 @@ from pydicom.tag import Tag
 from pydicom.uid import UID, CTImageStorage
 
 from fine_tune import aapm
+from fine_tune.body_parts import body_part_of_header, body_part_of_path
 from fine_tune.left_out import Unusable
 from resample_ct.errors import StudyError
 from resample_ct.io.derivation import MANUFACTURER
@@ -36,11 +37,6 @@ _TAGS = [
         *("SeriesInstanceUID", "ImageOrientationPatient", "Rows", "Columns"),
     )
 ] + [aapm.DETECTOR_COLUMNS]
-_BODY_PARTS = {
-    "head": re.compile(r"head|brain|skull|neuro|sinus", re.I),
-    "chest": re.compile(r"chest|thora|lung", re.I),
-    "abdomen": re.compile(r"abd|liver|hepat|pelvi|kidney|pancrea", re.I),
-}
 
 
 @dataclass(frozen=True)
@@ -161,18 +157,6 @@ def _reason_to_leave_out(header: Dataset, folder: Path) -> str | None:
     return None
 
 
-def _body_part(header: Dataset, patient: str, folder: Path) -> str:
-    known = aapm.body_part(patient)
-    if known and aapm.series_kind(header, folder) == aapm.FULL_DOSE:
-        return known
-    examined = str(header.get("BodyPartExamined") or "").strip()
-    for text in (examined, header.get("SeriesDescription"), header.get("StudyDescription")):
-        for part, pattern in _BODY_PARTS.items():
-            if text and pattern.search(str(text)):
-                return part
-    return examined.lower() or "unknown"
-
-
 def _refuse_small(path: Path, rows: int, columns: int) -> None:
     if min(rows, columns) < SMALLEST_SIDE:
         raise StudyError(
@@ -206,7 +190,7 @@ def _dicom_series(uid: str, instances: Sequence[tuple[Path, Dataset]]) -> Series
     patient = aapm.patient_name(header, path.parent)
     return Series(
         patient=patient,
-        body_part=_body_part(header, patient, path.parent),
+        body_part=body_part_of_header(header, patient, path.parent),
         key=uid,
         kernel=str(header.get("ConvolutionKernel") or ""),
         thickness_mm=_number(header.get("SliceThickness")),
@@ -230,12 +214,7 @@ def _nifti_series(path: Path, root: Path) -> Series:
             "of --data"
         ) from None
     _refuse_small(path, rows, columns)
-    return Series(patient, _nifti_body_part(below), below.as_posix(), "", 0.0, slices, (path,))
-
-
-def _nifti_body_part(below: Path) -> str:
-    parts = (part for part, pattern in _BODY_PARTS.items() if pattern.search(below.as_posix()))
-    return next(parts, "unknown")
+    return Series(patient, body_part_of_path(below), below.as_posix(), "", 0.0, slices, (path,))
 
 
 def _scan_folder(
