@@ -52,7 +52,7 @@ def main() -> None:
         axis.imshow(image, cmap="gray", vmin=-1000, vmax=1.15 * solid + 150)
         axis.set_title(name, fontsize=7)
     figure.tight_layout(pad=0.8)
-    figure.savefig(picture, dpi=100)
+    figure.savefig(picture, dpi=80)
 
 
 if __name__ == "__main__":
