@@ -8,11 +8,11 @@ const result = JSON.parse(find("result").textContent);
 const state = { slice: result.slices.length >> 1, width: 1500, level: -600, overlay: "none", zoom: 1, at: [0.5, 0.5] };
 const panels = [];
 
-// Colours after Okabe and Ito.
+// Colours after Okabe and Ito. The first is clear: niivue draws a value of exactly 0 as opaque as its colour is.
 const COLOURS = {
-  above: { R: [230, 213], G: [159, 94], B: [0, 0], A: [255, 255], I: [0, 255] },
-  below: { R: [86, 0], G: [180, 114], B: [233, 178], A: [255, 255], I: [0, 255] },
-  spread: { R: [204, 240], G: [121, 228], B: [167, 66], A: [255, 255], I: [0, 255] },
+  above: { R: [230, 230, 213], G: [159, 159, 94], B: [0, 0, 0], A: [0, 255, 255], I: [0, 1, 255] },
+  below: { R: [86, 86, 0], G: [180, 180, 114], B: [233, 233, 178], A: [0, 255, 255], I: [0, 1, 255] },
+  spread: { R: [204, 204, 240], G: [121, 121, 228], B: [167, 167, 66], A: [0, 255, 255], I: [0, 1, 255] },
 };
 const OVERLAYS = {
   error: { low: `−${ERROR_HU}`, high: `+${ERROR_HU}`, bar: "#0072b2, #56b4e900 50%, #e69f0000 50%, #d55e00" },
@@ -244,7 +244,8 @@ function facts() {
   const told = [];
   if (result.measurement) told.push(`${result.measurement.views} views`, `noise ${result.measurement.noise}`);
   const count = result.slices.length;
-  told.push(count === result.total ? `${count} slices` : `${count} of ${result.total} slices`);
+  const slices = result.total === 1 ? "slice" : "slices";
+  told.push(count === result.total ? `${count} ${slices}` : `${count} of ${result.total} ${slices}`);
   if (result.left_out.length) told.push(`not shown: ${result.left_out.join(", ")}`);
   find("facts").textContent = told.join(" · ");
 }

@@ -140,6 +140,8 @@ def test_reader_scrolls_windows_overlays_and_reads_hu(browser, result):
     red, _, blue = pixel(page, 2, 18, 14)
     assert blue > red + 5
     assert pixel(page, 0, 18, 14).max() < 10
+    # Where there is no error there is no colour.
+    assert np.ptp(pixel(page, 1, 22, 21)) <= 2
     press(page, "4", "u")
     SCREENSHOT.parent.mkdir(exist_ok=True)
     page.save_screenshot(str(SCREENSHOT))
