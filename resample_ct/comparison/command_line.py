@@ -22,8 +22,10 @@ def command_line(comparison: Comparison) -> str:
         words += ["--noise", noise]
     for angles in comparison.angles:
         words += ["--angles", str(angles)]
-    if job.slices is not None:
-        words += ["--slices", job.slices]
+    for name in ("geometry", "arc", "detectors", "pixels", "kvp", "slices"):
+        value = getattr(job, name)
+        if value is not None:
+            words += [f"--{name}", str(value)]
     if job.preset is not None:
         words += ["--preset", job.preset]
         for change in changes(job.settings, job.preset):
