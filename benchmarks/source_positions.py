@@ -80,7 +80,7 @@ def main() -> None:
     for name, geometry, values, noise in rows:
         y = torch.from_numpy(values / unit).float()[None, None]
         measurement = Measurement(make_projector(geometry, "cpu"), y, torch.tensor([noise**2]).float())
-        found = [float(psnr(method(measurement, []).clamp(0, 1), truth)[0]) for method in (FBP(), TV())]
+        found = [float(psnr(method(measurement, []).x.clamp(0, 1), truth)[0]) for method in (FBP(), TV())]
         print(f"| {name} | {noise:.3f} | {found[0]:.2f} dB | {found[1]:.2f} dB |")
 
 
