@@ -122,7 +122,8 @@ def _card_of(
         description=f"Latent diffusion prior of CT slices, from {start.name}.",
         window_hu=start.window_hu,
         image_size=IMAGE_SIZE,
-        spacing_mm=opened.spacing_mm,
+        # With the decoder alone the UNet has seen no other pixels than before.
+        spacing_mm=start.spacing_mm if training.part == "decoder" else opened.spacing_mm,
         training=record,
         autoencoder=start.autoencoder,
         unet=start.unet,

@@ -19,6 +19,7 @@ from resample_ct.physics.noise import GaussianNoise
 from resample_ct.reconstruct.base import Measurement
 from resample_ct.reconstruct.cascade import Cascade
 from resample_ct.reconstruct.classical import TV
+from resample_ct.reconstruct.fbp_unet import FBPUNet
 from resample_ct.reconstruct.resample_settings import settings_from
 from resample_ct.run import pipeline
 from resample_ct.run.job import Job
@@ -59,14 +60,14 @@ def test_autoencoders_ceiling_is_38_db(sample_series):
 def test_cascade_is_above_tv_for_views_and_noise_that_it_was_not_trained_for(
     sample_series, n_angles, sigma
 ):
-    fbp_unet = read_fbp_unet()
-    truth, _ = network_slices(read_study(sample_series).select([12]).volume, fbp_unet.window)
+    network = read_fbp_unet()
+    truth, _ = network_slices(read_study(sample_series).select([12]).volume, network.window)
     projector = make_projector(ParallelBeam.uniform(256, n_angles))
     sinogram, _ = noisy_projection(projector, truth, GaussianNoise(sigma), 0, 0)
     measurement = Measurement(projector, sinogram, torch.full((1,), sigma**2))
-    assert not fbp_unet.fits(measurement)
+    assert not FBPUNet(network).fits(measurement)
     cascade, tv = (
         float(psnr(method(measurement, []).x.clamp(0, 1), truth))
-        for method in (Cascade(fbp_unet, read_refiner()), TV())
+        for method in (Cascade(network, read_refiner()), TV())
     )
     assert cascade - tv >= 1.0

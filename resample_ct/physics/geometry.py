@@ -178,7 +178,7 @@ def view_arcs(angles: tuple[float, ...], period: float) -> np.ndarray:
     which views repeat, is not taken for a sparse one over all of it. They add up to the covered arc.
 
     >>> angles = tuple(k * math.pi / 100 for k in range(60))
-    >>> round(view_arcs(angles, math.pi).sum() / math.pi, 3)
+    >>> round(float(view_arcs(angles, math.pi).sum() / math.pi), 3)
     0.6
     """
     turned = np.mod(angles, period)

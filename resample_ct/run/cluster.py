@@ -85,7 +85,8 @@ def finish_batches(
     total = len(job.methods) * len(problem.indices)
     done = total - sum(stop - first for _, first, stop in missing)
     terms = Terms(job, models.record(), versions(), torch.get_num_threads())
-    bare = replace(problem, study=replace(problem.study, headers=(), load=None), load=_refuse_to_load)
+    study = replace(problem.study, headers=(), load=None)
+    bare = replace(problem, study=study, load=_refuse_to_load, load_truth=None)
     waiting = iter(missing)
     with _connected(distributed, address) as client:
         threads = sum(client.nthreads().values())

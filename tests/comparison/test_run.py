@@ -131,7 +131,8 @@ def test_weights_and_seed_are_named(comparison, tiny_bundle):
 
 
 def test_settings_of_resample_are_told_only_where_it_takes_part(finished):
-    assert "preset balanced" not in (finished.common.out / "report.html").read_text()
+    facts = (finished.common.out / "report.html").read_text().partition('id="run"')[2]
+    assert "ReSample: preset" not in facts and "preset balanced" not in facts.partition("</code>")[2]
 
 
 def test_uncertainty_map_is_held_against_the_error(comparison, tiny_bundle):

@@ -16,7 +16,6 @@ import torch
 from click.testing import CliRunner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from fine_tune.fbp_unet import FBPUNetTask
 from fine_tune.loop import train
 from resample_ct.bundles.bundle import read_bundle, read_card
 from resample_ct.bundles.card import LatentPriorCard
@@ -129,6 +128,7 @@ def test_decoder_alone_leaves_the_latents_as_they_were(two_patients, tiny_bundle
     old, new = before.autoencoder.state_dict(), after.autoencoder.state_dict()
     changed = {name.partition(".")[0] for name in old if not torch.equal(old[name], new[name])}
     assert "decoder" in changed and changed <= {"decoder", "post_quant_conv"}
+    assert after.spacing_mm == before.spacing_mm
     assert all(
         torch.equal(value, after.unet.state_dict()[name])
         for name, value in before.unet.state_dict().items()
@@ -213,23 +213,6 @@ def test_fbp_unet_is_trained_and_says_what_for(two_patients, tmp_path):
     further = tmp_path / "further"
     succeed("fbp-unet", *options(two_patients, further, "--init", out, "--angles", 12, steps=1))
     assert read_card(further, FBPUNetCard).unet == card.unet
-
-
-def test_a_better_network_has_a_higher_merit(real_slice):
-    task = FBPUNetTask.__new__(FBPUNetTask)
-    task.__init__(None, real_slice, 25, 0.01)
-
-    class Mix(torch.nn.Module):
-        def __init__(self, share):
-            super().__init__()
-            self.share = torch.nn.Parameter(torch.tensor(share))
-
-        def forward(self, fbp):
-            return self.share * real_slice + (1 - self.share) * fbp
-
-    with torch.no_grad():
-        merits = [task.validate(Mix(share)) for share in (0.0, 0.5, 0.9)]
-    assert merits == sorted(merits) and 20 < merits[0] < 30
 
 
 @pytest.mark.parametrize(

@@ -136,5 +136,5 @@ def test_what_has_no_adjoint_is_refused():
 
 
 def test_method_that_needs_rays_says_so():
-    with pytest.raises(OptionError, match="projector of line integrals"):
+    with pytest.raises(OptionError, match="expected a projector of rays"):
         rct.reconstruct(rct.simulate(HU, LikeODL()), "fbp")

@@ -91,7 +91,7 @@ def test_colour_image_is_degraded_and_restored(job, task):
     assert json.loads((out / "metrics.json").read_text()) == [record]
     assert np.isfinite(record["psnr"]) and record["residual"] > 0
     run = json.loads((out / "run.json").read_text())
-    assert run["research_only"] and run["job"]["task"] == task and run["prior"]["name"] == "faces"
+    assert run["research_only"] and run["job"]["task"] == task and run["prior"]["name"] == STATED["name"]
     assert sorted(p.name for p in out.iterdir()) == [
         "degraded.png",
         "metrics.json",

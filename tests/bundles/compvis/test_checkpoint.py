@@ -84,10 +84,18 @@ def test_plain_pickle_is_refused_and_not_run(tmp_path, protocol):
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"\x80\x02", b"hello", b"PK\x03\x04 no zip"])
-def test_damaged_file_is_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is no PyTorch checkpoint, expected"),
+        (b"hello", "is no PyTorch checkpoint, expected"),
+        (b"\x80\x02", "cannot be read .* expected a whole PyTorch"),
+        (b"PK\x03\x04 no zip", "cannot be read .* expected a whole PyTorch"),
+    ],
+)
+def test_damaged_file_is_refused(tmp_path, content, told):
     (tmp_path / "m.ckpt").write_bytes(content)
-    with pytest.raises(PriorError, match=r"m\.ckpt: cannot be read .* expected a whole PyTorch"):
+    with pytest.raises(PriorError, match=rf"m\.ckpt: {told}"):
         load_state_dict(tmp_path / "m.ckpt")
 
 
