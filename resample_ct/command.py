@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import platform
 import shlex
 import sys
@@ -56,6 +57,18 @@ class Command(click.Command):
                 help="Write a log with warnings and an error's traceback beside --out, as OUT.log.",
             )
         )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse NaN and infinity for every option: a range of numbers lets both through.
+
+        Raises click.BadParameter, which names the option.
+        """
+        rest = super().parse_args(ctx, args)
+        for parameter in self.params:
+            value = ctx.params.get(parameter.name or "")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise click.BadParameter(f"{value} is no finite number; correct it", ctx, parameter)
+        return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the groups in the order in which the command names them."""

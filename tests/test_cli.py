@@ -173,3 +173,38 @@ def test_mistakes_end_in_one_line_and_leave_nothing(sample_series, tmp_path, arg
     line = [line for line in result.stderr.splitlines() if line.startswith("Error:")]
     assert len(line) == 1 and told in line[0]
     assert list(tmp_path.iterdir()) == []
+
+
+def commands(group, path=()):
+    """Every command by the words that call it."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+def given(parameter, study, folder):
+    """Words that a required parameter can be called with."""
+    if not parameter.required:
+        return []
+    if isinstance(parameter, click.Argument):
+        return [str(study) if getattr(parameter.type, "dir_okay", True) else __file__]
+    return [parameter.opts[0], "inpainting" if parameter.name == "task" else str(folder / "o")]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_no_option_of_any_command_takes_a_number_that_is_none(sample_series, tmp_path, value):
+    tried = 0
+    for words, command in commands(cli.main):
+        needed = [
+            word for parameter in command.params for word in given(parameter, sample_series, tmp_path)
+        ]
+        for parameter in command.params:
+            if isinstance(parameter.type, click.FloatRange | click.types.FloatParamType):
+                option = parameter.opts[0]
+                result = CliRunner().invoke(cli.main, [*words, *needed, option, value])
+                assert result.exit_code == 2 and option in result.stderr, (words, option, result.output)
+                assert "finite number" in result.stderr or "is not in the range" in result.stderr
+                tried += 1
+    assert tried > 10 and list(tmp_path.iterdir()) == []

@@ -264,13 +264,14 @@ def is_sinogram_file(path: Path) -> bool:
     return path.is_file() and bool(h5py.is_hdf5(path))
 
 
-def read_sinogram(path: Path) -> Sinogram:
+def read_sinogram(path: Path | str) -> Sinogram:
     """Read a sinogram file.
 
     Raises:
         SinogramError: no HDF5, a shape that disagrees with the geometry, non-finite values, a
             missing or impossible attribute; the message names it.
     """
+    path = Path(path)
     try:
         with h5py.File(path, "r") as file:
             return _read(path, file)
