@@ -111,11 +111,10 @@ PRESETS = {
         final_latent_iterations=0,
         final=Ridge(0.04, 50),
     ),
-    # The diffusion prior by itself, PICCS at every step: ridge consistency there, as `general` has it,
-    # was 3.6 dB short of this on three slices of the sample study (docs/ablations.md).
+    # The diffusion prior by itself, PICCS at every step. One sample: the spread of several is fitted to
+    # the errors of `balanced` (`uncertainty.py`) and states twice the error here.
     "from-noise": ReSampleSettings(
         steps=25,
-        samples=3,
         skip=1,
         latent_below=0,
         gamma=4.0,
@@ -156,7 +155,7 @@ PURPOSES = {
     "paper": "The published procedure for CT: 1000 steps from pure noise; more than an hour a slice.",
     "natural": "The published procedure for natural images: 500 steps from pure noise.",
     "general": "Any operator, in minutes: 20 steps from pure noise.",
-    "from-noise": "CT, by the diffusion prior alone: three samples from pure noise, no cascade, no TV.",
+    "from-noise": "CT, by the diffusion prior alone: one sample from pure noise, no cascade, no TV.",
     "balanced": "CT, best quality: three samples from the cascade's image, with an uncertainty map.",
     "fast": "CT, in seconds: one sample from the cascade's image.",
 }

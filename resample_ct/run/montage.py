@@ -74,7 +74,7 @@ def write_montage(
         told = [_told(figures.get((name, index), {})) for name in hu]
         known = None if truth is None else window.to_hu(truth[place])
         rows += _rows(index, known, hu, expected, told)
-    width, height = _PANEL_INCHES * len(titles) + 1.1, (_PANEL_INCHES + 0.2) * len(rows) + 0.6
+    width, height = _PANEL_INCHES * len(titles) + 1.25, (_PANEL_INCHES + 0.2) * len(rows) + 0.6
     figure = Figure(figsize=(width, height), facecolor="black")
     # The last column is the colour bars'.
     axes = figure.subplots(
@@ -85,7 +85,7 @@ def write_montage(
         gridspec_kw={"wspace": 0.04, "hspace": 0.12},
     )
     figure.subplots_adjust(
-        left=0.45 / width, right=1 - 0.5 / width, bottom=0.25 / height, top=1 - 0.55 / height
+        left=0.45 / width, right=1 - 0.65 / width, bottom=0.25 / height, top=1 - 0.55 / height
     )
     for line, row in zip(axes, rows, strict=True):
         _draw(figure, line, row)
