@@ -9,7 +9,12 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Other names of the same, at conda-forge.
-CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base", "python-gdcm": "gdcm"}
+CONDA = {
+    "torch": "pytorch",
+    "matplotlib": "matplotlib-base",
+    "python-gdcm": "gdcm",
+    "SimpleITK": "simpleitk",
+}
 
 
 def test_the_conda_recipe_requires_what_the_package_does():
